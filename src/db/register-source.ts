@@ -1,0 +1,252 @@
+/** The register's source in the log: spans of approved contents, or the newest contents, as of a sequence. */
+import { definitions } from '../article30/index.ts';
+import type { Block, RegisterMoment, RegisterScope, RegisterSource, Selection } from '../article30/register.ts';
+import { defaultSettings, type Settings } from '../article30/settings.ts';
+import type { Session } from './connection.ts';
+import { readHead, readRootHash } from './log.ts';
+
+/** How many contents are fetched at a time; at some 4 KB each, a page is 2 MB. */
+const pageSize = 500;
+
+/** The time or sequence lies beyond the newest entry of the log. */
+export class FutureMoment extends Error {
+  override readonly name = 'FutureMoment';
+}
+
+/** A moment as a client names it: neither means now. */
+export interface MomentQuery {
+  /** RFC 3339: the state after the last entry recorded at or before it. */
+  readonly asOf?: string;
+  readonly sequence?: number;
+}
+
+/** @throws FutureMoment */
+export async function readMoment(session: Session, tenant: string, query: MomentQuery): Promise<RegisterMoment> {
+  const head = await readHead(session, tenant);
+  const sequence = await sequenceOf(session, tenant, query, head.size);
+  const recordedAt = sequence === head.size ? head.recordedAt : await recordedAtOf(session, tenant, sequence);
+  return { tenant, sequence, recordedAt, rootHash: await readRootHash(session, tenant, sequence) };
+}
+
+async function sequenceOf(session: Session, tenant: string, query: MomentQuery, size: number): Promise<number> {
+  if (query.sequence !== undefined) {
+    if (query.sequence > size) throw new FutureMoment(`The log ends at sequence ${size}.`);
+    return query.sequence;
+  }
+  if (query.asOf === undefined) return size;
+  const [row] = await session.query<{ future: boolean; sequence: number | null }>(
+    `select $2::timestamptz > clock_timestamp() as future,
+       (select v.sequence from revision v where v.tenant_id = $1 and v.recorded_at <= $2::timestamptz order by v.recorded_at desc, v.sequence desc limit 1) as sequence`,
+    [tenant, query.asOf],
+  );
+  if (row?.future) throw new FutureMoment('The time lies in the future.');
+  return row?.sequence ?? 0;
+}
+
+async function recordedAtOf(session: Session, tenant: string, sequence: number): Promise<string> {
+  const [row] = await session.query<{ at: string }>(
+    sequence === 0
+      ? `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at from tenant where tenant_id = $1`
+      : `select to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at from revision where tenant_id = $1 and sequence = $2`,
+    sequence === 0 ? [tenant] : [tenant, sequence],
+  );
+  return row!.at;
+}
+
+/** Which type the entries of a record are. */
+const entryType = { controller: 'processingActivity' } as const;
+
+/** What may stand in `blocks`. */
+const blockTypes = definitions
+  .filter((definition) => definition.nature === 'buildingBlock')
+  .map((definition) => definition.type);
+
+/**
+ * The contents that stand at the moment, as a table: approved spans that cover the sequence; or, with drafts, the newest
+ * entry of each resource, unless it was deleted. `$1` is the tenant, `$2` the sequence.
+ */
+const standing = {
+  approved: `(select s.resource_type, s.resource_id, s.reference, s.valid_from as sequence, s.ended_on, s.refs, s.controllers, s.controller_id
+    from approved_span s where s.tenant_id = $1 and s.valid_from <= $2 and (s.valid_to is null or s.valid_to > $2))`,
+  drafts: `(select n.* from (select distinct on (v.resource_type, v.resource_id) v.resource_type, v.resource_id, v.reference, v.sequence, v.ended_on, v.refs, v.controllers, v.controller_id, v.operation
+    from revision v where v.tenant_id = $1 and v.sequence <= $2 order by v.resource_type, v.resource_id, v.version desc) n where n.operation <> 'delete')`,
+} as const;
+
+/** A source that reads within `session`, which must be one snapshot in the tenant's name. */
+export function registerSource(session: Session, moment: RegisterMoment): RegisterSource {
+  const { tenant, sequence } = moment;
+
+  const contentsOf = async (sequences: readonly number[]): Promise<string[]> => {
+    if (sequences.length === 0) return [];
+    const rows = await session.values(
+      'select v.sequence, v.content from revision v where v.tenant_id = $1 and v.sequence = any ($2::bigint[])',
+      [tenant, sequences],
+    );
+    const found = new Map(rows as [number, string | null][]);
+    return sequences.map((each) => found.get(each) ?? erased(each));
+  };
+
+  async function select(scope: RegisterScope): Promise<Selection> {
+    const at = standing[scope.include];
+    const controllers = await controllersInScope(session, at, moment, scope);
+    const kept = controllers.map(({ id }) => id);
+    const period = await periodKept(session, moment);
+    const inScope = `${at} e where e.resource_type = $3 and (e.controllers && $4::uuid[] or ($5 and e.controllers = '{}'))
+      and (e.ended_on is null or e.ended_on + $6::interval >= $7::date)`;
+    const scoped = [
+      tenant,
+      sequence,
+      entryType[scope.role],
+      kept,
+      scope.controllerId === undefined,
+      period,
+      moment.recordedAt.slice(0, 10),
+    ];
+    const [entries] = await session.query<{ sequences: number[] | null }>(
+      `select array_agg(e.sequence order by e.reference) as sequences from ${inScope}`,
+      scoped,
+    );
+    const [named] = await session.query<{ ids: string[] | null }>(
+      `select array_agg(distinct r.id) as ids from (select e.refs from ${inScope}) e cross join unnest(e.refs) as r (id)`,
+      scoped,
+    );
+    const notices = await session.query<{ id: string; refs: string[] }>(
+      `select n.resource_id as id, n.refs from ${at} n where n.resource_type = 'notice' and n.controllers && $3::uuid[]`,
+      [tenant, sequence, kept],
+    );
+    const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices.map(({ id }) => id)];
+    return {
+      controllers: await contentsOf(controllers.map((controller) => controller.sequence)),
+      entries: entries?.sequences ?? [],
+      blocks: await reached(at, start, new Set(kept)),
+    };
+  }
+
+  async function selectEntry(id: string, include: RegisterScope['include']): Promise<Selection | undefined> {
+    const at = standing[include];
+    const [entry] = await session.query<{ sequence: number; refs: string[] }>(
+      `select e.sequence, e.refs from ${at} e where e.resource_type = any ($3::text[]) and e.resource_id = $4 and (e.ended_on is null or e.ended_on + $5::interval >= $6::date)`,
+      [
+        tenant,
+        sequence,
+        Object.values(entryType),
+        id,
+        await periodKept(session, moment),
+        moment.recordedAt.slice(0, 10),
+      ],
+    );
+    if (entry === undefined) return undefined;
+    return { controllers: [], entries: [entry.sequence], blocks: await reached(at, entry.refs, new Set()) };
+  }
+
+  /** Blocks that are named, by those that name them in turn too; controllers in scope stand elsewhere already. */
+  async function reached(
+    at: string,
+    start: readonly string[],
+    elsewhere: ReadonlySet<string>,
+  ): Promise<Selection['blocks']> {
+    const found = new Map<string, { id: string; sequence: number }[]>();
+    const seen = new Set<string>(elsewhere);
+    let frontier = [...new Set(start)].filter((id) => !seen.has(id));
+    while (frontier.length > 0) {
+      for (const id of frontier) seen.add(id);
+      const rows = await session.query<{ type: string; id: string; sequence: number; refs: string[] }>(
+        `select b.resource_type as type, b.resource_id as id, b.sequence, b.refs from ${at} b where b.resource_type = any ($3::text[]) and b.resource_id = any ($4::uuid[])`,
+        [tenant, sequence, blockTypes, frontier],
+      );
+      for (const { type, id, sequence: each } of rows) {
+        const ofType = found.get(type) ?? [];
+        ofType.push({ id, sequence: each });
+        found.set(type, ofType);
+      }
+      frontier = [...new Set(rows.flatMap(({ refs }) => refs))].filter((id) => !seen.has(id));
+    }
+    return [...found.keys()].sort().map((type) => {
+      const ofType = found.get(type)!.sort((a, b) => (a.id < b.id ? -1 : 1));
+      return { type, ids: ofType.map(({ id }) => id), sequences: ofType.map((block) => block.sequence) };
+    });
+  }
+
+  async function* blocks(selection: Selection): AsyncGenerator<{ type: string; blocks: Block[] }> {
+    for (const { type, ids, sequences } of selection.blocks) {
+      for (let from = 0; from < sequences.length; from += pageSize) {
+        const contents = await contentsOf(sequences.slice(from, from + pageSize));
+        yield { type, blocks: contents.map((content, i) => ({ id: ids[from + i]!, content })) };
+      }
+    }
+  }
+
+  async function* entries(selection: Selection): AsyncGenerator<string[]> {
+    const page = (from: number) => contentsOf(selection.entries.slice(from, from + pageSize));
+    let next = page(0);
+    for (let from = 0; from < selection.entries.length; from += pageSize) {
+      const contents = await next;
+      // The next page is under way while this one is sent. Its failure is met when it is awaited.
+      next = page(from + pageSize);
+      next.catch(() => {});
+      yield contents;
+    }
+  }
+
+  return { select, selectEntry, blocks, entries };
+}
+
+/** A past content that was erased on request: a register that shows it cannot be given any more. */
+export class ErasedContent extends Error {
+  override readonly name = 'ErasedContent';
+  readonly sequence: number;
+  constructor(sequence: number) {
+    super(`The content of entry ${sequence} was erased.`);
+    this.sequence = sequence;
+  }
+}
+
+function erased(sequence: number): never {
+  throw new ErasedContent(sequence);
+}
+
+interface Kept {
+  id: string;
+  sequence: number;
+  refs: string[];
+}
+
+/**
+ * The controllers of the register, by reference: the one asked for, else those whose register is kept here. Where a
+ * controller does not say whether its register is kept here, being named as the controller of an entry says it.
+ */
+async function controllersInScope(
+  session: Session,
+  at: string,
+  { tenant, sequence }: RegisterMoment,
+  scope: RegisterScope,
+): Promise<Kept[]> {
+  const rows = await session.query<Kept & { content: string }>(
+    `select c.resource_id as id, c.sequence, c.refs, v.content from ${at} c
+     join revision v on v.tenant_id = $1 and v.sequence = c.sequence
+     where c.resource_type = 'controller' and ($3::uuid is null or c.resource_id = $3::uuid) order by c.reference`,
+    [tenant, sequence, scope.controllerId ?? null],
+  );
+  if (scope.controllerId !== undefined) return rows;
+  const silent = rows.filter(({ content }) => registerKept(content) === undefined).map(({ id }) => id);
+  const [named] = await session.query<{ ids: string[] | null }>(
+    `select array_agg(distinct e.controller_id) as ids from ${at} e where e.resource_type = $3 and e.controller_id = any ($4::uuid[])`,
+    [tenant, sequence, entryType[scope.role], silent],
+  );
+  const keepers = new Set(named?.ids ?? []);
+  return rows.filter(({ id, content }) => registerKept(content) ?? keepers.has(id));
+}
+
+function registerKept(content: string): boolean | undefined {
+  return (JSON.parse(content) as { registerKept?: boolean }).registerKept;
+}
+
+/** How long ended activities stay in the register (ISO 8601 duration), as the tenant had set it at the moment. */
+async function periodKept(session: Session, { tenant, sequence }: RegisterMoment): Promise<string> {
+  const [row] = await session.query<{ content: string }>(
+    `select v.content from revision v where v.tenant_id = $1 and v.resource_type = 'settings' and v.resource_id = $1 and v.sequence <= $2 order by v.version desc limit 1`,
+    [tenant, sequence],
+  );
+  const settings = row === undefined ? defaultSettings : (JSON.parse(row.content) as Settings);
+  return settings.endedEntriesKept;
+}

@@ -1,0 +1,135 @@
+/** Reading one resource, in one round trip; who names it; what it names that nobody approved. */
+import type { Content } from '../article30/definition.ts';
+import type { Pool, Session } from './connection.ts';
+import type { Key } from './records.ts';
+
+/** A content as it is stored and sent: canonical JSON text. */
+export interface Stored {
+  readonly text: string;
+  readonly version: number;
+}
+
+/** The working version; undefined when the tenant has no such resource. */
+export function readWorking(pool: Pool, tenant: string, type: string, key: Key): Promise<Stored | undefined> {
+  return read(pool, 'select content as text, version from read_working($1, $2, $3, $4)', tenant, type, key);
+}
+
+/** The approved version; undefined when there is no such resource or nobody approved it. */
+export function readApproved(pool: Pool, tenant: string, type: string, key: Key): Promise<Stored | undefined> {
+  return read(pool, 'select content as text, version from read_approved($1, $2, $3, $4)', tenant, type, key);
+}
+
+async function read(
+  pool: Pool,
+  statement: string,
+  tenant: string,
+  type: string,
+  key: Key,
+): Promise<Stored | undefined> {
+  const id = 'id' in key ? key.id : null;
+  const reference = 'reference' in key ? key.reference : null;
+  const [row] = await pool.query<{ text: string; version: number }>(statement, [tenant, type, id, reference], {
+    readOnly: true,
+  });
+  return row;
+}
+
+/** The id of a resource by its key; undefined when there is none. */
+export async function readId(session: Session, tenant: string, type: string, key: Key): Promise<string | undefined> {
+  const [row] =
+    'id' in key
+      ? await session.query<{ id: string }>(
+          'select resource_id as id from resource where tenant_id = $1 and resource_type = $2 and resource_id = $3',
+          [tenant, type, key.id],
+        )
+      : await session.query<{ id: string }>(
+          'select resource_id as id from resource where tenant_id = $1 and resource_type = $2 and reference = $3',
+          [tenant, type, key.reference],
+        );
+  return row?.id;
+}
+
+/** A resource that names another, and in which of its fields. */
+export interface Usage {
+  type: string;
+  id: string;
+  reference: string;
+  name: string;
+  state: string;
+  archived: boolean;
+  fields: string[];
+  inWorking: boolean;
+  inApproved: boolean;
+}
+
+/** Who names a resource, in the working or in the approved content; by type and reference, after a position. */
+export async function listUsages(
+  session: Session,
+  tenant: string,
+  type: string,
+  id: string,
+  after: { type: string; reference: string } | undefined,
+  limit: number,
+): Promise<Usage[]> {
+  return session.query<Usage & Record<string, unknown>>(
+    `select r.resource_type as type, r.resource_id as id, r.reference, r.name, r.state, r.archived,
+       array_agg(distinct l.field order by l.field) as fields, bool_or(l.in_working) as "inWorking", bool_or(l.in_approved) as "inApproved"
+     from link l join resource r on r.tenant_id = $1 and r.resource_type = l.source_type and r.resource_id = l.source_id
+     where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and (l.in_working or l.in_approved)
+       and ($4::text is null or (r.resource_type, r.reference) > ($4, $5))
+     group by r.resource_type, r.resource_id, r.reference, r.name, r.state, r.archived
+     order by r.resource_type, r.reference limit $6`,
+    [tenant, type, id, after?.type ?? null, after?.reference ?? null, limit],
+  );
+}
+
+/** Whether anything that is not archived itself names the resource. */
+export async function isInUse(pool: Pool, tenant: string, type: string, id: string): Promise<boolean> {
+  return pool.transaction({ readOnly: true, tenant }, async (session) => {
+    const [row] = await session.query<{ used: boolean }>(
+      `select exists (select from link l join resource r on r.tenant_id = $1 and r.resource_type = l.source_type and r.resource_id = l.source_id
+         where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and (l.in_working or l.in_approved) and not r.archived) as used`,
+      [tenant, type, id],
+    );
+    return row!.used;
+  });
+}
+
+/**
+ * What the working content of a resource reaches, through other blocks too, that is not approved as it stands. Itself
+ * and other activities are left out.
+ */
+export async function unapprovedReached(
+  pool: Pool,
+  tenant: string,
+  type: string,
+  id: string,
+): Promise<{ type: string; content: Content }[]> {
+  return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
+    const rows = await session.query<{ type: string; content: string }>(
+      `with recursive reached (type, id) as (
+         select l.target_type, l.target_id from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = $3 and l.in_working
+         union
+         select l.target_type, l.target_id from reached join link l on l.tenant_id = $1 and l.source_type = reached.type and l.source_id = reached.id and l.in_working
+       )
+       select r.resource_type as type, v.content from reached
+       join resource r on r.tenant_id = $1 and r.resource_type = reached.type and r.resource_id = reached.id
+       join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
+       where r.state in ('draft', 'inReview') and r.resource_type <> 'processingActivity' and not (r.resource_type = $2 and r.resource_id = $3)
+       order by r.resource_type, r.resource_id`,
+      [tenant, type, id],
+    );
+    return rows.map(({ type: each, content }) => ({ type: each, content: JSON.parse(content) as Content }));
+  });
+}
+
+/** The random id of who edited the working content last. */
+export async function lastEditor(pool: Pool, tenant: string, type: string, id: string): Promise<string | undefined> {
+  return pool.transaction({ readOnly: true, tenant }, async (session) => {
+    const [row] = await session.query<{ actor: string }>(
+      `select actor from revision where tenant_id = $1 and resource_type = $2 and resource_id = $3 and operation in ('create', 'update') order by version desc limit 1`,
+      [tenant, type, id],
+    );
+    return row?.actor;
+  });
+}
