@@ -1,0 +1,82 @@
+/** Everything that the service answers, put onto an app: who may enter which context, and the routes in it. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { reachableComponents } from '../article30/components.ts';
+import { definitions } from '../article30/index.ts';
+import { isCountry } from '../reference/countries.ts';
+import { requireCaller, type TokenVerifier } from './caller.ts';
+import { type Databases, requireTenant } from './context.ts';
+import { documentOptions, documentRoute } from './document.ts';
+import { installProblems, ProblemItemSchema, ProblemSchema } from './problems.ts';
+import { activityRoutes } from './routes/activities.ts';
+import { healthRoutes } from './routes/health.ts';
+import { logRoutes } from './routes/log.ts';
+import { registerRoutes } from './routes/register.ts';
+import { resourceRoutes, schemasOf } from './routes/resources.ts';
+import { meRoute, settingsRoutes } from './routes/tenancy.ts';
+import { tenantRoutes } from './routes/tenants.ts';
+import { createValidator, installJsonParser } from './validation.ts';
+
+/** What the constructor of the app must be told, so that schemas are judged as the document says. */
+export const schemaController = {
+  compilersFactory: {
+    buildValidator: createValidator({ isCountry }),
+    // Answers are stored text, or small objects of our own: no schema has a say in what goes out.
+    buildSerializer: () => () => (data: unknown) => JSON.stringify(data),
+  },
+};
+
+export async function installApi(app: FastifyInstance, database: Databases, verifier: TokenVerifier): Promise<void> {
+  installProblems(app);
+  installJsonParser(app);
+  app.addSchema(ProblemItemSchema);
+  app.addSchema(ProblemSchema);
+  addComponentsWithRoutes(app);
+  await app.register(swagger, documentOptions());
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: documentationPolicy,
+    uiConfig: { deepLinking: true, validatorUrl: null },
+  });
+
+  await app.register(async (open) => {
+    healthRoutes(open, database);
+    documentRoute(open);
+  });
+  await app.register(async (callers) => {
+    requireCaller(callers, verifier, { tenant: 'optional' });
+    requireTenant(callers, database);
+    meRoute(callers, database);
+    tenantRoutes(callers, database);
+  });
+  await app.register(async (tenants) => {
+    requireCaller(tenants, verifier, { tenant: 'required' });
+    requireTenant(tenants, database);
+    const schemas = Object.fromEntries(definitions.map((definition) => [definition.type, schemasOf(definition)]));
+    for (const definition of definitions) {
+      resourceRoutes(tenants, database, definition, schemas[definition.type]!);
+      if (definition.nature === 'activity') activityRoutes(tenants, database, definition, schemas[definition.type]!);
+    }
+    registerRoutes(tenants, database, schemas);
+    logRoutes(tenants, database);
+    settingsRoutes(tenants, database);
+  });
+}
+
+/** Named components of the document come with the routes that name them. */
+function addComponentsWithRoutes(app: FastifyInstance): void {
+  const added = new Set<string>();
+  app.addHook('onRoute', ({ schema }) => {
+    if (schema === undefined) return;
+    for (const [name, component] of reachableComponents([schema as never])) {
+      if (added.has(name)) continue;
+      added.add(name);
+      app.addSchema(component);
+    }
+  });
+}
+
+/** The documentation page loads nothing from another host and may not be framed. */
+const documentationPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,0 +1,210 @@
+/** The life of an activity: submit, approve, reject, review, retire. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import {
+  Bool,
+  CalendarDate,
+  type Content,
+  component,
+  KeyOf,
+  ListOf,
+  type ResourceDefinition,
+  Text,
+} from '../../article30/definition.ts';
+import { type Retirement, reject, retire, review, type Step, submit } from '../../article30/life.ts';
+import type { Look, Writer } from '../../db/records.ts';
+import { targetName } from '../../db/records.ts';
+import { carryOut, found, momentOf, type Outcome } from '../changes.ts';
+import type { Databases } from '../context.ts';
+import { answers, errors, responses } from '../operations.ts';
+import { headers, ifMatchHeader, keyOf, keyPath, writeHeaders } from '../parameters.ts';
+import type { Permission } from '../permissions.ts';
+import { Problem } from '../problems.ts';
+import { allowed, approved, type ResourceSchemas, spaced, stepped } from './resources.ts';
+
+/** What an approver says. */
+const approvalBody = component(
+  'ApprovalBody',
+  Type.Partial(
+    Type.Object(
+      {
+        acceptedFindings: ListOf(
+          Type.String({ pattern: '^[0-9a-f]{32}$', maxLength: 32, description: 'Id of a finding.' }),
+          {
+            description:
+              'Findings that the approver has seen and accepts. Other open errors at that moment refuse the approval.',
+            examples: [[]],
+          },
+          1000,
+        ),
+        includeReferenced: Bool({
+          description: 'Approve with it the building blocks that it names and that are not approved as they stand.',
+          examples: [true],
+        }),
+      },
+      { additionalProperties: false },
+    ),
+    {
+      additionalProperties: false,
+      description: 'What goes with an approval.',
+      examples: [{ acceptedFindings: [], includeReferenced: true }],
+    },
+  ),
+);
+
+const retirementBody = component('RetirementBody', {
+  ...Type.Object(
+    {
+      endedOn: CalendarDate({
+        description: 'When the processing ended; the entry is kept for the period of the settings from then on.',
+        examples: ['2026-10-31'],
+      }),
+      dataDisposal: Type.Optional(
+        Text({
+          description: 'What happened to the data.',
+          examples: ['Erased on 2026-11-15; invoices kept for 10 years.'],
+        }),
+      ),
+      replacedById: Type.Optional(
+        KeyOf('processingActivity', {
+          description: 'The activity that takes its place.',
+          examples: ['ref:invoicing-2027'],
+        }),
+      ),
+    },
+    { additionalProperties: false, description: 'How and when an activity ended.' },
+  ),
+});
+
+/** Adds the steps of life of an activity to a context of tenants. */
+export function activityRoutes(
+  app: FastifyInstance,
+  database: Databases,
+  definition: ResourceDefinition,
+  schemas: ResourceSchemas,
+): void {
+  const { type, component: name } = definition;
+  const noun = spaced(name);
+
+  const step = (
+    verb: string,
+    permission: Permission,
+    words: { summary: string; description: string },
+    plan: (seen: Look, request: FastifyRequest, writer: Writer) => Outcome | Promise<Outcome>,
+    body?: TSchema,
+  ) =>
+    app.post(
+      `/v1/${definition.path}/:key/${verb}`,
+      {
+        config: { permission },
+        // An approval without a body says nothing more.
+        preValidation: async (request) => {
+          if (request.body === undefined && verb === 'approve') request.body = {};
+        },
+        schema: {
+          operationId: `${verb}${name}`,
+          tags: [definition.plural],
+          ...words,
+          params: keyPath,
+          headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
+          ...(body === undefined ? {} : { body }),
+          response: responses(
+            {
+              200: answers(`The ${noun} as it is now.`, schemas.answer, [
+                'ETag',
+                'Log-Sequence',
+                'Idempotency-Replayed',
+              ]),
+            },
+            errors.steps,
+          ),
+        },
+      },
+      async (request, reply) => {
+        const replacement = (request.body as { replacedById?: string } | undefined)?.replacedById;
+        return carryOut(database.main, request, reply, {
+          subject: { type, key: keyOf(request.params) },
+          wanted: replacement === undefined ? [] : [{ type, key: replacement }],
+          plan: (seen, writer) => plan(seen, request, writer),
+        });
+      },
+    );
+
+  const plain =
+    (take: (stored: Content, seen: Look, request: FastifyRequest) => Step) => (seen: Look, request: FastifyRequest) => {
+      const stored = found(seen);
+      return stepped(definition, request, seen, () => allowed(() => take(stored, seen, request)));
+    };
+
+  step(
+    'submit',
+    'submit',
+    { summary: `Submits a ${noun} for approval`, description: 'A draft goes to those who may approve it.' },
+    plain((stored, seen) => submit(definition, stored, momentOf(seen))),
+  );
+  step(
+    'reject',
+    'reject',
+    {
+      summary: `Rejects a ${noun}`,
+      description: 'What is in review goes back to its editors; say why in `Change-Reason`.',
+    },
+    plain((stored, seen) => reject(definition, stored, momentOf(seen))),
+  );
+  step(
+    'review',
+    'review',
+    {
+      summary: `Confirms a ${noun} after a review`,
+      description: 'Looked at, nothing to change: sets the date of this review and of the next one.',
+    },
+    plain((stored, seen) => review(definition, stored, momentOf(seen))),
+  );
+  step(
+    'approve',
+    'approve',
+    { summary: `Approves a ${noun}`, description: 'From now on the register shows the working version.' },
+    (seen, request, writer) =>
+      approved(
+        database,
+        definition,
+        request,
+        seen,
+        writer,
+        (request.body as { includeReferenced?: boolean } | undefined)?.includeReferenced === true,
+      ),
+    approvalBody,
+  );
+  step(
+    'retire',
+    'retire',
+    {
+      summary: `Retires a ${noun}`,
+      description:
+        'It has ended. Its entry stays in the register, marked as ended, for the period of the settings (`endedEntriesKept`).',
+    },
+    plain((stored, seen, request) =>
+      retire(definition, stored, retirementOf(definition, request, seen), momentOf(seen)),
+    ),
+    retirementBody,
+  );
+}
+
+function retirementOf(definition: ResourceDefinition, request: FastifyRequest, seen: Look): Retirement {
+  const given = request.body as Retirement;
+  if (given.replacedById === undefined) return given;
+  const target = seen.targets.get(targetName({ type: definition.type, key: given.replacedById }));
+  if (target === undefined) {
+    throw new Problem('unknown-reference', 'The body names something that does not exist.', {
+      errors: [
+        {
+          in: 'body',
+          pointer: '/replacedById',
+          code: 'unknown-reference',
+          message: 'There is no activity with this key.',
+        },
+      ],
+    });
+  }
+  return { ...given, replacedById: target.id };
+}

@@ -1,0 +1,81 @@
+/** Starts the service and ends it: reads the settings, opens the databases, listens. */
+import { resolve } from 'node:path';
+import { buildApp } from './app.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { DatabaseRefused, openDatabases } from './db/open.ts';
+import { createTenant, forgetOldAnswers } from './db/tenants.ts';
+
+/** The tenant that is there from the start where tokens are made locally. */
+const localTenant = 'default';
+const sweepEveryMs = 10 * 60_000;
+
+export interface Service {
+  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  readonly address: string;
+  /** Takes no new requests, ends those that run, closes the database. */
+  stop(): Promise<void>;
+}
+
+/** Starts the service; resolves when it listens. */
+export async function startService(config: Config): Promise<Service> {
+  const database = await openDatabases(config, (line) => console.error(line));
+  try {
+    if (config.auth.issuer === undefined) await createTenant(database.main, localTenant);
+    const app = await buildApp(config, database);
+    const address = await app.listen({ host: config.host, port: config.port });
+    const sweep = setInterval(() => void forgetOldAnswers(database.main).catch(() => {}), sweepEveryMs);
+    return {
+      address,
+      async stop() {
+        clearInterval(sweep);
+        await app.close();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** What the person who started it reads. */
+function greeting(config: Config, address: string): string {
+  const token =
+    config.auth.issuer === undefined
+      ? 'npm run --silent token -- --tenant default --role dpo'
+      : `a token of ${config.auth.issuer.url}`;
+  return `Listening on ${address}\nDocumentation: ${address}/docs\nToken: ${token}`;
+}
+
+async function main(): Promise<void> {
+  try {
+    const config = readConfig(process.env);
+    const service = await startService(config);
+    console.log(greeting(config, service.address));
+    let stopping = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (stopping) return;
+        stopping = true;
+        service.stop().then(
+          () => process.exit(0),
+          () => process.exit(1),
+        );
+      });
+    }
+  } catch (error) {
+    console.error(startFailure(error));
+    process.exitCode = 1;
+  }
+}
+
+/** One line that says why the service does not start. */
+export function startFailure(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof DatabaseRefused) return error.message;
+  const { code, syscall, port, message } = error as { code?: string; syscall?: string; port?: number; message: string };
+  if (code === 'EADDRINUSE') return `PORT ${port} is taken by another process; stop it or choose another PORT.`;
+  if (syscall === 'listen') return `The service cannot listen: ${message}`;
+  return `The service cannot start: ${String(message).split('\n')[0]}`;
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) await main();
