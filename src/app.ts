@@ -7,7 +7,12 @@ import { createTokenVerifier } from './http/caller.ts';
 import type { Databases } from './http/context.ts';
 import { problemServerOptions } from './http/problems.ts';
 
-export async function buildApp(config: Config, database: Databases): Promise<FastifyInstance> {
+/** @param isReady what `/health/ready` asks besides the database */
+export async function buildApp(
+  config: Config,
+  database: Databases,
+  isReady: () => boolean = () => true,
+): Promise<FastifyInstance> {
   const app = Fastify({
     ...problemServerOptions,
     bodyLimit: config.limits.body,
@@ -18,6 +23,6 @@ export async function buildApp(config: Config, database: Databases): Promise<Fas
     routerOptions: { maxParamLength: 200 },
     schemaController,
   });
-  await installApi(app, database, await createTokenVerifier(config));
+  await installApi(app, database, await createTokenVerifier(config), isReady);
   return app;
 }

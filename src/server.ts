@@ -16,12 +16,15 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts the service; resolves when it listens. */
-export async function startService(config: Config): Promise<Service> {
-  const database = await openDatabases(config, (line) => console.error(line));
+/**
+ * Starts the service; resolves when it listens.
+ * @param isReady what `/health/ready` asks besides the database
+ */
+export async function startService(config: Config, isReady?: () => boolean): Promise<Service> {
+  const database = await openDatabases(config, noticesOf(config));
   try {
     if (config.auth.issuer === undefined) await createTenant(database.main, localTenant);
-    const app = await buildApp(config, database);
+    const app = await buildApp(config, database, isReady);
     const address = await app.listen({ host: config.host, port: config.port });
     const sweep = setInterval(() => void forgetOldAnswers(database.main).catch(() => {}), sweepEveryMs);
     return {
@@ -38,6 +41,14 @@ export async function startService(config: Config): Promise<Service> {
   }
 }
 
+/** PostgreSQL's own log is for those who look for trouble; that it went down or came up is for everybody. */
+function noticesOf(config: Config): (line: string) => void {
+  const verbose = config.logLevel === 'debug' || config.logLevel === 'trace';
+  return (line) => {
+    if (verbose || !/^\[\d+\] LOG: /.test(line)) console.error(line);
+  };
+}
+
 /** What the person who started it reads. */
 function greeting(config: Config, address: string): string {
   const token =
@@ -47,22 +58,27 @@ function greeting(config: Config, address: string): string {
   return `Listening on ${address}\nDocumentation: ${address}/docs\nToken: ${token}`;
 }
 
+/** Ends the process in order when it is asked to. */
+export function stopOnSignal(service: Service): void {
+  let stopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      service.stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+}
+
 async function main(): Promise<void> {
   try {
     const config = readConfig(process.env);
     const service = await startService(config);
     console.log(greeting(config, service.address));
-    let stopping = false;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (stopping) return;
-        stopping = true;
-        service.stop().then(
-          () => process.exit(0),
-          () => process.exit(1),
-        );
-      });
-    }
+    stopOnSignal(service);
   } catch (error) {
     console.error(startFailure(error));
     process.exitCode = 1;

@@ -111,6 +111,7 @@ export async function unapprovedReached(
          select l.target_type, l.target_id from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = $3 and l.in_working
          union
          select l.target_type, l.target_id from reached join link l on l.tenant_id = $1 and l.source_type = reached.type and l.source_id = reached.id and l.in_working
+           where reached.type <> 'processingActivity'
        )
        select r.resource_type as type, v.content from reached
        join resource r on r.tenant_id = $1 and r.resource_type = reached.type and r.resource_id = reached.id

@@ -27,7 +27,15 @@ export const schemaController = {
   },
 };
 
-export async function installApi(app: FastifyInstance, database: Databases, verifier: TokenVerifier): Promise<void> {
+/**
+ * @param isReady whether the service may say that it is ready; what it was started for may have to be done first
+ */
+export async function installApi(
+  app: FastifyInstance,
+  database: Databases,
+  verifier: TokenVerifier,
+  isReady: () => boolean,
+): Promise<void> {
   installProblems(app);
   installJsonParser(app);
   app.addSchema(ProblemItemSchema);
@@ -41,7 +49,7 @@ export async function installApi(app: FastifyInstance, database: Databases, veri
   });
 
   await app.register(async (open) => {
-    healthRoutes(open, database);
+    healthRoutes(open, database, isReady);
     documentRoute(open);
   });
   await app.register(async (callers) => {

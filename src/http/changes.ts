@@ -6,6 +6,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Content, ResourceDefinition } from '../article30/definition.ts';
+import { definitionOf } from '../article30/index.ts';
 import type { Moment } from '../article30/life.ts';
 import { namedKeys, withKeys } from '../article30/shape.ts';
 import type { Pool } from '../db/connection.ts';
@@ -225,11 +226,14 @@ function repeated(
   });
 }
 
-/** What becomes part of the register may name only what is approved itself: else 409. */
+/**
+ * What becomes part of the register may name only building blocks that are approved themselves: else 409. Activities
+ * that it names have their own life.
+ */
 export function requireApprovedTargets(definition: ResourceDefinition, content: Content, seen: Look): void {
   const flaws = namedKeys(definition, content).flatMap(({ pointer, type, key }): ProblemItem[] => {
     const target = seen.targets.get(targetName({ type, key }));
-    if (target === undefined || target.approvedVersion !== null) return [];
+    if (target === undefined || target.approvedVersion !== null || definitionOf(type).nature === 'activity') return [];
     return [{ in: 'body', pointer, code: 'not-approved', message: `Nobody has approved this ${type}.` }];
   });
   if (flaws.length > 0) {

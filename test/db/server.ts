@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../../src/db/connection.ts';
 
 export interface Server {
-  readonly target: Exclude<Target, { url: string }>;
+  readonly target: Extract<Target, { host: string }>;
   start(): Promise<void>;
   /** SIGKILL leaves no time to say goodbye, SIGINT breaks all connections first. */
   stop(signal: 'SIGKILL' | 'SIGINT'): Promise<void>;

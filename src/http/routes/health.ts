@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { component } from '../../article30/definition.ts';
 import type { Databases } from '../context.ts';
 import { answers, responses } from '../operations.ts';
+import { Problem } from '../problems.ts';
 
 const health = component(
   'Health',
@@ -19,7 +20,7 @@ const health = component(
   ),
 );
 
-export function healthRoutes(app: FastifyInstance, database: Databases): void {
+export function healthRoutes(app: FastifyInstance, database: Databases, isReady: () => boolean): void {
   app.get(
     '/health/live',
     {
@@ -52,6 +53,8 @@ export function healthRoutes(app: FastifyInstance, database: Databases): void {
     },
     async (_request, reply) => {
       reply.header('cache-control', 'no-store');
+      if (!isReady())
+        throw new Problem('unavailable', 'The service is still preparing.', { headers: { 'retry-after': '1' } });
       await database.main.query('select 1', [], { readOnly: true });
       return { status: 'ok' };
     },
