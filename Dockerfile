@@ -4,7 +4,7 @@
 #
 # Serve and migrate are separate commands of the same image. With a PostgreSQL server of your own, migrate first:
 #
-#   docker run --rm -e DATABASE_OWNER_URL=… article-30-register node scripts/migrate.ts
+#   docker run --rm -e DATABASE_OWNER_URL=… -e DATABASE_URL=… article-30-register node scripts/migrate.ts
 #   docker run -p 3000:3000 -v register:/data -e DATABASE_URL=… -e AUTH_ISSUER=… -e AUTH_AUDIENCE=… article-30-register
 #
 # Without DATABASE_URL the service keeps its own PostgreSQL in /data, which migrates itself at the start; that needs the

@@ -5,7 +5,6 @@ import {
   entryLeafHash,
   type LeafEntry,
   leafData,
-  operations,
 } from '../../src/history/entry.ts';
 
 const content = {
@@ -91,9 +90,6 @@ t.test('nonce, content and reason each change the content hash', async (t) => {
 });
 
 t.test('a form that another verifier would not take is refused', async (t) => {
-  t.equal(operations.length, 13);
-  for (const operation of operations) t.ok(entryLeafHash({ ...entry, operation }));
-
   t.throws(() => contentHash(Buffer.alloc(31), text), RangeError);
   t.throws(() => contentText(undefined), TypeError);
   const malformed: [string, Record<string, unknown>][] = [
@@ -102,7 +98,7 @@ t.test('a form that another verifier would not take is refused', async (t) => {
     ['time without milliseconds', { recordedAt: '2026-03-03T09:15:00Z' }],
     ['time with microseconds', { recordedAt: '2026-03-03T09:15:00.000000Z' }],
     ['time with an offset', { recordedAt: '2026-03-03T09:15:00.000+00:00' }],
-    ['unknown operation', { operation: 'destroy' }],
+    ['operation that is no plain word', { operation: 'create"' }],
     ['sequence 0', { sequence: 0 }],
     ['sequence as text', { sequence: '42' }],
     ['version 0', { version: 0 }],
