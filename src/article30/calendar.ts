@@ -2,9 +2,12 @@
 
 const parts = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,]\d+)?S)?)?$/;
 
+/** The last date that has four digits for its year. */
+export const lastDate = '9999-12-31';
+
 /**
  * The date that lies `duration` after `date`. Years and months keep the day of the month, or take the last one where
- * there is none (31 January + P1M = 28 or 29 February); a begun day counts whole.
+ * there is none (31 January + P1M = 28 or 29 February); a begun day counts whole. Never later than {@link lastDate}.
  */
 export function datePlus(date: string, duration: string): string {
   const found = parts.exec(duration);
@@ -23,6 +26,6 @@ export function datePlus(date: string, duration: string): string {
   const lastDay = new Date(Date.UTC(target.getUTCFullYear(), target.getUTCMonth() + 1, 0)).getUTCDate();
   const wholeDays = days + weeks * 7 + Math.ceil((hours * 3600 + minutes * 60 + seconds) / 86_400);
   target.setUTCDate(Math.min(day, lastDay) + wholeDays);
-  if (Number.isNaN(target.getTime()) || target.getUTCFullYear() > 9999) return '9999-12-31';
+  if (Number.isNaN(target.getTime()) || target.getUTCFullYear() > 9999) return lastDate;
   return target.toISOString().slice(0, 10);
 }

@@ -81,7 +81,10 @@ export function patchOf(definition: ResourceDefinition): ComponentRef<Record<str
     properties: Object.fromEntries(
       Object.entries(body.properties ?? {}).map(([name, property]) => [
         name,
-        (property as { readOnly?: boolean }).readOnly ? property : nullable(property, made),
+        // What a body must have cannot be taken away.
+        (property as { readOnly?: boolean }).readOnly || body.required?.includes(name)
+          ? property
+          : nullable(property, made),
       ]),
     ),
     required: [],

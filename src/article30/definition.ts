@@ -225,6 +225,9 @@ export function defineResource<P extends TProperties>(definition: ResourceDefini
   return definition;
 }
 
+/** How many fields of their own a resource can have. */
+export const customFieldsLimit = 50;
+
 /** Members of every body. */
 export const commonProperties = {
   reference: Type.String({
@@ -234,8 +237,11 @@ export const commonProperties = {
   }),
   name: ShortText({ description: 'Name by which people know it. Need not be unique.', examples: ['Stripe'] }),
   notes: Text({ description: 'Internal notes.', examples: ['Contract is with the Irish entity.'] }),
-  customFields: Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 2_000 }), {
-    maxProperties: 50,
+  // The name's bounds stand in its pattern: TypeBox keeps no other. Without `additionalProperties` a name that does not
+  // fit could have any value.
+  customFields: Type.Record(Type.String({ pattern: '^.{1,100}$' }), Type.String({ maxLength: 2_000 }), {
+    additionalProperties: false,
+    maxProperties: customFieldsLimit,
     description: 'Your own fields: a text for each name.',
     examples: [{ costCentre: '4711' }],
   }),

@@ -13,7 +13,7 @@ import { canonicalize } from '../history/canonical.ts';
 import { contentHash, NONCE_BYTES } from '../history/entry.ts';
 import { type Pool, PostgresError } from './connection.ts';
 import { Refusal } from './refusals.ts';
-import { folded } from './search.ts';
+import { searchWords } from './search.ts';
 
 /** Who changes something, and why. */
 export interface Writer {
@@ -295,12 +295,13 @@ function facetsOf(definition: ResourceDefinition, content: Content): [facet: str
 
 function searchedText(change: Change, content: Content): string {
   const texts = [change.name, change.reference, content.description, ...(change.definition?.searched?.(content) ?? [])];
-  return folded(
+  // As words: PostgreSQL would take `2026-017` for a year and a negative number, and an e-mail address for one word.
+  return searchWords(
     texts
       .filter((text) => typeof text === 'string')
       .join(' ')
       .slice(0, 20_000),
-  );
+  ).join(' ');
 }
 
 function refusalOf(error: unknown): Refusal | undefined {

@@ -1,9 +1,10 @@
 /** The register's source in the log: spans of approved contents, or the newest contents, as of a sequence. */
+import { datePlus, lastDate } from '../article30/calendar.ts';
 import { definitions } from '../article30/index.ts';
 import type { Block, RegisterMoment, RegisterScope, RegisterSource, Selection } from '../article30/register.ts';
 import { defaultSettings, type Settings } from '../article30/settings.ts';
-import type { Session } from './connection.ts';
-import { readHead, readRootHash } from './log.ts';
+import type { Pool, Session } from './connection.ts';
+import { type Head, readHead, readRootHash } from './log.ts';
 
 /** How many contents are fetched at a time; at some 4 KB each, a page is 2 MB. */
 const pageSize = 500;
@@ -11,6 +12,12 @@ const pageSize = 500;
 /** The time or sequence lies beyond the newest entry of the log. */
 export class FutureMoment extends Error {
   override readonly name = 'FutureMoment';
+  /** What names the moment. */
+  readonly by: keyof MomentQuery;
+  constructor(by: keyof MomentQuery, message: string) {
+    super(message);
+    this.by = by;
+  }
 }
 
 /** A moment as a client names it: neither means now. */
@@ -23,23 +30,29 @@ export interface MomentQuery {
 /** @throws FutureMoment */
 export async function readMoment(session: Session, tenant: string, query: MomentQuery): Promise<RegisterMoment> {
   const head = await readHead(session, tenant);
-  const sequence = await sequenceOf(session, tenant, query, head.size);
+  const sequence = await sequenceOf(session, tenant, query, head);
   const recordedAt = sequence === head.size ? head.recordedAt : await recordedAtOf(session, tenant, sequence);
   return { tenant, sequence, recordedAt, rootHash: await readRootHash(session, tenant, sequence) };
 }
 
-async function sequenceOf(session: Session, tenant: string, query: MomentQuery, size: number): Promise<number> {
+async function sequenceOf(
+  session: Session,
+  tenant: string,
+  query: MomentQuery,
+  { size, recordedAt }: Head,
+): Promise<number> {
   if (query.sequence !== undefined) {
-    if (query.sequence > size) throw new FutureMoment(`The log ends at sequence ${size}.`);
+    if (query.sequence > size) throw new FutureMoment('sequence', `The log ends at sequence ${size}.`);
     return query.sequence;
   }
   if (query.asOf === undefined) return size;
   const [row] = await session.query<{ future: boolean; sequence: number | null }>(
-    `select $2::timestamptz > clock_timestamp() as future,
+    // Entries in quick succession may be dated some milliseconds ahead of the clock.
+    `select $2::timestamptz > greatest(clock_timestamp(), $3::timestamptz) as future,
        (select v.sequence from revision v where v.tenant_id = $1 and v.recorded_at <= $2::timestamptz order by v.recorded_at desc, v.sequence desc limit 1) as sequence`,
-    [tenant, query.asOf],
+    [tenant, query.asOf, recordedAt],
   );
-  if (row?.future) throw new FutureMoment('The time lies in the future.');
+  if (row?.future) throw new FutureMoment('asOf', 'The time lies in the future.');
   return row?.sequence ?? 0;
 }
 
@@ -72,15 +85,22 @@ const standing = {
     from revision v where v.tenant_id = $1 and v.sequence <= $2 order by v.resource_type, v.resource_id, v.version desc) n where n.operation <> 'delete')`,
 } as const;
 
-/** A source that reads within `session`, which must be one snapshot in the tenant's name. */
-export function registerSource(session: Session, moment: RegisterMoment): RegisterSource {
+/**
+ * A source that reads from `pool`. What stood at a sequence never changes, so no snapshot is held: each page is a
+ * transaction of its own, and a reader who takes hours keeps no connection from others.
+ */
+export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSource {
   const { tenant, sequence } = moment;
+  const read = <T>(work: (session: Session) => Promise<T>): Promise<T> =>
+    pool.transaction({ readOnly: true, tenant, customPlan: true }, work);
 
   const contentsOf = async (sequences: readonly number[]): Promise<string[]> => {
     if (sequences.length === 0) return [];
-    const rows = await session.values(
-      'select v.sequence, v.content from revision v where v.tenant_id = $1 and v.sequence = any ($2::bigint[])',
-      [tenant, sequences],
+    const rows = await read((session) =>
+      session.values(
+        'select v.sequence, v.content from revision v where v.tenant_id = $1 and v.sequence = any ($2::bigint[])',
+        [tenant, sequences],
+      ),
     );
     const found = new Map(rows as [number, string | null][]);
     return sequences.map((each) => found.get(each) ?? erased(each));
@@ -88,59 +108,65 @@ export function registerSource(session: Session, moment: RegisterMoment): Regist
 
   async function select(scope: RegisterScope): Promise<Selection> {
     const at = standing[scope.include];
-    const controllers = await controllersInScope(session, at, moment, scope);
-    const kept = controllers.map(({ id }) => id);
-    const period = await periodKept(session, moment);
-    const inScope = `${at} e where e.resource_type = $3 and (e.controllers && $4::uuid[] or ($5 and e.controllers = '{}'))
-      and (e.ended_on is null or e.ended_on + $6::interval >= $7::date)`;
-    const scoped = [
-      tenant,
-      sequence,
-      entryType[scope.role],
-      kept,
-      scope.controllerId === undefined,
-      period,
-      moment.recordedAt.slice(0, 10),
-    ];
-    const [entries] = await session.query<{ sequences: number[] | null }>(
-      `select array_agg(e.sequence order by e.reference) as sequences from ${inScope}`,
-      scoped,
-    );
-    const [named] = await session.query<{ ids: string[] | null }>(
-      `select array_agg(distinct r.id) as ids from (select e.refs from ${inScope}) e cross join unnest(e.refs) as r (id)`,
-      scoped,
-    );
-    const notices = await session.query<{ id: string; refs: string[] }>(
-      `select n.resource_id as id, n.refs from ${at} n where n.resource_type = 'notice' and n.controllers && $3::uuid[]`,
-      [tenant, sequence, kept],
-    );
-    const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices.map(({ id }) => id)];
-    return {
-      controllers: await contentsOf(controllers.map((controller) => controller.sequence)),
-      entries: entries?.sequences ?? [],
-      blocks: await reached(at, start, new Set(kept)),
-    };
+    const found = await read(async (session) => {
+      const controllers = await controllersInScope(session, at, moment, scope);
+      const kept = controllers.map(({ id }) => id);
+      const inScope = `${at} e where e.resource_type = $3 and (e.controllers && $4::uuid[] or ($5 and e.controllers = '{}'))
+        and (e.ended_on is null or e.ended_on + $6::interval >= $7::date)`;
+      const scoped = [
+        tenant,
+        sequence,
+        entryType[scope.role],
+        kept,
+        scope.controllerId === undefined,
+        await periodKept(session, moment),
+        moment.recordedAt.slice(0, 10),
+      ];
+      const [entries] = await session.query<{ sequences: number[] | null }>(
+        `select array_agg(e.sequence order by e.reference) as sequences from ${inScope}`,
+        scoped,
+      );
+      const [named] = await session.query<{ ids: string[] | null }>(
+        `select array_agg(distinct r.id) as ids from (select e.refs from ${inScope}) e cross join unnest(e.refs) as r (id)`,
+        scoped,
+      );
+      const notices = await session.query<{ id: string }>(
+        `select n.resource_id as id from ${at} n where n.resource_type = 'notice' and n.controllers && $3::uuid[]`,
+        [tenant, sequence, kept],
+      );
+      const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices.map(({ id }) => id)];
+      return {
+        controllers,
+        entries: entries?.sequences ?? [],
+        blocks: await reached(session, at, start, new Set(kept)),
+      };
+    });
+    return { ...found, controllers: await contentsOf(found.controllers.map((controller) => controller.sequence)) };
   }
 
   async function selectEntry(id: string, include: RegisterScope['include']): Promise<Selection | undefined> {
     const at = standing[include];
-    const [entry] = await session.query<{ sequence: number; refs: string[] }>(
-      `select e.sequence, e.refs from ${at} e where e.resource_type = any ($3::text[]) and e.resource_id = $4 and (e.ended_on is null or e.ended_on + $5::interval >= $6::date)`,
-      [
-        tenant,
-        sequence,
-        Object.values(entryType),
-        id,
-        await periodKept(session, moment),
-        moment.recordedAt.slice(0, 10),
-      ],
-    );
-    if (entry === undefined) return undefined;
-    return { controllers: [], entries: [entry.sequence], blocks: await reached(at, entry.refs, new Set()) };
+    return read(async (session) => {
+      const [entry] = await session.query<{ sequence: number; refs: string[] }>(
+        `select e.sequence, e.refs from ${at} e where e.resource_type = any ($3::text[]) and e.resource_id = $4 and (e.ended_on is null or e.ended_on + $5::interval >= $6::date)`,
+        [
+          tenant,
+          sequence,
+          Object.values(entryType),
+          id,
+          await periodKept(session, moment),
+          moment.recordedAt.slice(0, 10),
+        ],
+      );
+      if (entry === undefined) return undefined;
+      const blocks = await reached(session, at, entry.refs, new Set());
+      return { controllers: [], entries: [entry.sequence], blocks };
+    });
   }
 
   /** Blocks that are named, by those that name them in turn too; controllers in scope stand elsewhere already. */
   async function reached(
+    session: Session,
     at: string,
     start: readonly string[],
     elsewhere: ReadonlySet<string>,
@@ -248,5 +274,7 @@ async function periodKept(session: Session, { tenant, sequence }: RegisterMoment
     [tenant, sequence],
   );
   const settings = row === undefined ? defaultSettings : (JSON.parse(row.content) as Settings);
-  return settings.endedEntriesKept;
+  // PostgreSQL has no date a million years from now: whoever sets such a period means for ever.
+  const forever = datePlus('0001-01-01', settings.endedEntriesKept) === lastDate;
+  return forever ? 'P9998Y' : settings.endedEntriesKept;
 }

@@ -41,6 +41,7 @@ export async function installApi(
   app.addSchema(ProblemItemSchema);
   app.addSchema(ProblemSchema);
   addComponentsWithRoutes(app);
+  refuseUnasked(app);
   await app.register(swagger, documentOptions());
   await app.register(swaggerUi, {
     routePrefix: '/docs',
@@ -82,6 +83,27 @@ function addComponentsWithRoutes(app: FastifyInstance): void {
       added.add(name);
       app.addSchema(component);
     }
+  });
+}
+
+/**
+ * A query parameter or a body where an operation takes none is refused, not ignored: whoever sends one means something
+ * by it.
+ */
+function refuseUnasked(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    const { schema } = route;
+    if (schema === undefined || schema.hide === true) return;
+    schema.querystring ??= query({});
+    if (schema.body !== undefined) return;
+    route.preValidation = [
+      ...[route.preValidation ?? []].flat(),
+      async (request: FastifyRequest) => {
+        if (request.body === undefined) return;
+        const names = typeof request.body === 'object' ? Object.keys(request.body ?? []) : [''];
+        if (names.length > 0) throw unaskedBody(names[0]!);
+      },
+    ];
   });
 }
 

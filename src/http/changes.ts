@@ -5,7 +5,7 @@
  * the state and the references allow. A retry of a deletion so gets its first answer, though nothing is there any more.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Content, ResourceDefinition } from '../article30/definition.ts';
+import { type Content, customFieldsLimit, type ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import type { Moment } from '../article30/life.ts';
 import { namedKeys, withKeys } from '../article30/shape.ts';
@@ -199,7 +199,7 @@ export function withIds(definition: ResourceDefinition, body: Content, seen: Loo
 
 /** Contradictions in a content that its schema cannot see: 422. */
 export function checked(definition: ResourceDefinition, content: Content): Content {
-  const flaws = [...(definition.check?.(content) ?? []), ...repeated(definition, content)];
+  const flaws = [...(definition.check?.(content) ?? []), ...repeated(definition, content), ...tooManyFields(content)];
   if (flaws.length > 0) {
     throw new Problem('unprocessable', flaws[0]!.message, {
       errors: flaws.slice(0, 50).map((flaw) => ({ in: 'body', ...flaw })),
@@ -224,6 +224,13 @@ function repeated(
     }
     return [{ pointer, code: 'uniqueItems', message: 'The list names this resource already.' }];
   });
+}
+
+/** A patch adds to the fields that are there: only together they can be too many. */
+function tooManyFields({ customFields }: Content): { pointer: string; code: string; message: string }[] {
+  if (Object.keys(customFields ?? {}).length <= customFieldsLimit) return [];
+  const message = `There would be more than ${customFieldsLimit} custom fields.`;
+  return [{ pointer: '/customFields', code: 'maxProperties', message }];
 }
 
 /**

@@ -91,7 +91,7 @@ function changeReason(request: FastifyRequest): string | undefined {
   const bytes = Buffer.from(String(header), 'latin1');
   const utf8 = bytes.toString('utf8');
   const text = utf8.includes('\ufffd') ? String(header) : utf8;
-  if (text.length > reasonLimit || /\p{Cc}/u.test(text)) {
+  if ([...text].length > reasonLimit || /\p{Cc}/u.test(text)) {
     const message = `Must be plain text of at most ${reasonLimit} characters.`;
     throw new Problem('validation-failed', `The header Change-Reason is not valid. ${message}`, {
       errors: [{ in: 'header', name: 'Change-Reason', code: 'maxLength', message }],

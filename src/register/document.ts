@@ -6,7 +6,7 @@
  * finding, language or software version: the same tenant, scope and sequence give the same bytes today and in years.
  */
 import { createHash } from 'node:crypto';
-import type { RegisterMoment, RegisterScope, RegisterSource } from '../article30/register.ts';
+import type { Block, RegisterMoment, RegisterScope, RegisterSource, Selection } from '../article30/register.ts';
 import { canonicalize } from '../history/canonical.ts';
 
 /** A part of the document, in its order. `json` is this part of the canonical text. */
@@ -50,19 +50,15 @@ export async function* composeRegister(
 
   const selection = await source.select(scope);
 
-  let opened: string | undefined;
-  for await (const { type, blocks } of source.blocks(selection)) {
-    const members = blocks.map(({ id, content }) => `"${id}":${content}`).join(',');
-    const json =
-      type === opened ? `,${members}` : `${opened === undefined ? '' : '},'}${JSON.stringify(type)}:{${members}`;
-    opened = type;
-    yield hashed({ kind: 'blocks', json, type, contents: blocks.map(({ content }) => content) });
+  const blocks = new BlockMembers();
+  for await (const { type, blocks: page } of source.blocks(selection)) {
+    yield hashed({ kind: 'blocks', json: blocks.add(type, page), type, contents: page.map(({ content }) => content) });
   }
 
   const controllers = selection.controllers;
   yield hashed({
     kind: 'controllers',
-    json: `${opened === undefined ? '' : '}'}},"controllers":[${controllers.join(',')}],"entries":[`,
+    json: `${blocks.end()}},"controllers":[${controllers.join(',')}],"entries":[`,
     contents: controllers,
   });
 
@@ -77,4 +73,33 @@ export async function* composeRegister(
   hash.update(']}');
   const integrity: Integrity = { digest: `sha-256:${hash.digest('hex')}`, entries: count };
   yield { kind: 'integrity', json: `],"integrity":${canonicalize(integrity)}}`, integrity };
+}
+
+/** One entry with the blocks that it reaches: the canonical JSON of `{blocks, entry}`. */
+export async function composeEntry(source: RegisterSource, selection: Selection): Promise<string> {
+  const members = new BlockMembers();
+  let blocks = '';
+  for await (const { type, blocks: page } of source.blocks(selection)) blocks += members.add(type, page);
+  let entry = '';
+  for await (const contents of source.entries(selection)) entry += contents.join();
+  return `{"blocks":{${blocks}${members.end()}},"entry":${entry}}`;
+}
+
+/** Writes the members of `blocks`, `type: {id: content}`, page by page; types come one after another. */
+class BlockMembers {
+  #type: string | undefined;
+
+  add(type: string, blocks: readonly Block[]): string {
+    const members = blocks.map(({ id, content }) => `"${id}":${content}`).join(',');
+    const json =
+      type === this.#type
+        ? `,${members}`
+        : `${this.#type === undefined ? '' : '},'}${JSON.stringify(type)}:{${members}`;
+    this.#type = type;
+    return json;
+  }
+
+  end(): string {
+    return this.#type === undefined ? '' : '}';
+  }
 }

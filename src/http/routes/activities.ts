@@ -1,6 +1,7 @@
 /** The life of an activity: submit, approve, reject, review, retire. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { datesOutOfOrder } from '../../article30/contradictions.ts';
 import {
   Bool,
   CalendarDate,
@@ -184,14 +185,22 @@ export function activityRoutes(
         'It has ended. Its entry stays in the register, marked as ended, for the period of the settings (`endedEntriesKept`).',
     },
     plain((stored, seen, request) =>
-      retire(definition, stored, retirementOf(definition, request, seen), momentOf(seen)),
+      retire(definition, stored, retirementOf(definition, request, seen, stored), momentOf(seen)),
     ),
     retirementBody,
   );
 }
 
-function retirementOf(definition: ResourceDefinition, request: FastifyRequest, seen: Look): Retirement {
+function retirementOf(
+  definition: ResourceDefinition,
+  request: FastifyRequest,
+  seen: Look,
+  stored: Content,
+): Retirement {
   const given = request.body as Retirement;
+  const dates = { startedOn: stored.startedOn, endedOn: given.endedOn };
+  const [flaw] = datesOutOfOrder(dates, '', 'startedOn', 'endedOn');
+  if (flaw !== undefined) throw new Problem('unprocessable', flaw.message, { errors: [{ in: 'body', ...flaw }] });
   if (given.replacedById === undefined) return given;
   const target = seen.targets.get(targetName({ type: definition.type, key: given.replacedById }));
   if (target === undefined) {
@@ -204,6 +213,12 @@ function retirementOf(definition: ResourceDefinition, request: FastifyRequest, s
           message: 'There is no activity with this key.',
         },
       ],
+    });
+  }
+  if (target.id === stored.id) {
+    const message = 'An activity cannot take its own place.';
+    throw new Problem('unprocessable', message, {
+      errors: [{ in: 'body', pointer: '/replacedById', code: 'contradiction', message }],
     });
   }
   return { ...given, replacedById: target.id };

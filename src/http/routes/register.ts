@@ -9,7 +9,7 @@ import { readKey } from '../../db/records.ts';
 import { ErasedContent, FutureMoment, type MomentQuery, readMoment, registerSource } from '../../db/register-source.ts';
 import { readId } from '../../db/resources.ts';
 import { type Format, formats, json } from '../../exports/formats.ts';
-import { composeRegister } from '../../register/document.ts';
+import { composeEntry, composeRegister } from '../../register/document.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
 import { headers, keyOf, keyPath, query } from '../parameters.ts';
@@ -238,26 +238,16 @@ export function registerRoutes(
       const asked = request.query as RegisterQuery;
       requireDrafts(request, asked);
       const { tenant } = request;
-      const text = await database.reads
-        .transaction({ readOnly: true, isolation: 'repeatable read', tenant, customPlan: true }, async (session) => {
-          const moment = await momentOf(session, tenant, asked);
-          const id = await readId(session, tenant, 'processingActivity', keyOf(request.params));
-          const source = registerSource(session, moment);
-          const selection = id === undefined ? undefined : await source.selectEntry(id, asked.include);
-          if (selection === undefined) throw new Problem('not-found', 'The register has no such entry at that moment.');
-          let opened = '';
-          let blocks = '';
-          for await (const { type, blocks: some } of source.blocks(selection)) {
-            const members = some.map((block) => `"${block.id}":${block.content}`).join(',');
-            blocks +=
-              type === opened ? `,${members}` : `${opened === '' ? '' : '},'}${JSON.stringify(type)}:{${members}`;
-            opened = type;
-          }
-          for await (const contents of source.entries(selection))
-            return `{"blocks":{${blocks}${opened === '' ? '' : '}'}},"entry":${contents[0]}}`;
-          throw new Error('An entry that was selected has a content.');
-        })
+      const { moment, id } = await database.reads
+        .transaction({ readOnly: true, tenant }, async (session) => ({
+          moment: await momentOf(session, tenant, asked),
+          id: await readId(session, tenant, 'processingActivity', keyOf(request.params)),
+        }))
         .catch(refuseMoment);
+      const source = registerSource(database.reads, moment);
+      const selection = id === undefined ? undefined : await source.selectEntry(id, asked.include);
+      if (selection === undefined) throw new Problem('not-found', 'The register has no such entry at that moment.');
+      const text = await composeEntry(source, selection).catch(refuseMoment);
       reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
       return text;
     },
@@ -288,29 +278,15 @@ async function sendRegister(
   const asked = request.query as RegisterQuery;
   requireDrafts(request, asked);
   const { tenant } = request;
-  const begun = Promise.withResolvers<{ moment: RegisterMoment; fileName: string; pieces: AsyncIterable<string> }>();
-  const sent = Promise.withResolvers<void>();
-  // One snapshot for the whole document: the transaction stays open until the last byte was taken.
-  const transaction = pool.transaction(
-    { readOnly: true, isolation: 'repeatable read', tenant, customPlan: true },
-    async (session) => {
-      const moment = await momentOf(session, tenant, asked);
-      const { scope, name } = await scopeOf(session, tenant, asked);
-      const parts = composeRegister(registerSource(session, moment), scope, moment);
-      begun.resolve({
-        moment,
-        fileName: `register-${name}-${moment.recordedAt.slice(0, 10)}-${moment.sequence}.${format.extension}`,
-        pieces: format.render(parts),
-      });
-      await sent.promise;
-    },
-  );
-  transaction.catch(begun.reject);
-  const { moment, fileName, pieces } = await begun.promise.catch(refuseMoment);
+  const { moment, scope, name } = await pool
+    .transaction({ readOnly: true, tenant }, async (session) => ({
+      moment: await momentOf(session, tenant, asked),
+      ...(await scopeOf(session, tenant, asked)),
+    }))
+    .catch(refuseMoment);
+  const pieces = format.render(composeRegister(registerSource(pool, moment), scope, moment));
+  const fileName = `register-${name}-${moment.recordedAt.slice(0, 10)}-${moment.sequence}.${format.extension}`;
   const body = Readable.from(bytes(pieces), { objectMode: false, highWaterMark: 1024 * 1024 });
-  const end = () => sent.resolve();
-  body.once('close', end);
-  transaction.catch((error: unknown) => body.destroy(error as Error));
   reply.headers({
     'cache-control': 'private, no-cache',
     'log-sequence': moment.sequence,
@@ -369,7 +345,7 @@ async function scopeOf(
 function refuseMoment(error: unknown): never {
   if (error instanceof FutureMoment) {
     throw new Problem('unprocessable', error.message, {
-      errors: [{ in: 'query', name: 'asOf', code: 'future', message: error.message }],
+      errors: [{ in: 'query', name: error.by, code: 'future', message: error.message }],
     });
   }
   if (error instanceof ErasedContent)

@@ -309,6 +309,10 @@ export function resourceRoutes(
     one,
     {
       config: { permission: 'write' },
+      // Fastify finds the schema by the media type: a request without a body has neither, and would not be judged.
+      preValidation: async (request) => {
+        if (request.body === undefined) throw missingBody();
+      },
       schema: {
         operationId: `update${name}`,
         tags,
@@ -657,8 +661,14 @@ function edited(
 ): Outcome {
   const stored = found(seen);
   const fits = unconditional || matches(request, stored);
-  const given = bodyFor(stored);
-  const body = resolved ? given : withIds(definition, given, seen);
+  let body: Content;
+  try {
+    const given = bodyFor(stored);
+    body = resolved ? given : withIds(definition, given, seen);
+  } catch (error) {
+    // What names something unknown equals nothing that is stored: of a stale request it is told that it is stale.
+    throw fits || !(error instanceof Problem) ? error : stale(stored);
+  }
   const before = writableOf(definition, stored);
   const writable = {
     ...stated(definition, body, stored, newId),
@@ -755,6 +765,13 @@ function show(stored: Content): Answer {
 
 function missing(): never {
   throw new Problem('not-found', 'There is no such resource.');
+}
+
+function missingBody(): Problem {
+  const message = 'A JSON object is needed.';
+  return new Problem('validation-failed', `The body of the request: the whole body: ${message}`, {
+    errors: [{ in: 'body', pointer: '', code: 'type', message }],
+  });
 }
 
 function missingName(component: string): Problem {
