@@ -1,6 +1,7 @@
 /** The one list of the formats that a register comes in. */
 import type { Part } from '../register/document.ts';
-import { jsonOf as csvOf, jsonOf } from './json.ts';
+import { csvOf } from './csv.ts';
+import { jsonOf } from './json.ts';
 import { ndjsonOf } from './ndjson.ts';
 
 export interface Format {
