@@ -16,6 +16,10 @@ export async function buildApp(
   const app = Fastify({
     ...problemServerOptions,
     bodyLimit: config.limits.body,
+    // Node's own bound, which Fastify lifts: who never ends a request does not hold its connection for ever.
+    requestTimeout: 300_000,
+    // Who still comes while it stops, on a connection that is open, is served; then the connection is closed.
+    return503OnClosing: false,
     genReqId: () => newId(),
     // What failed is logged where it is told; a line for each request would say where people have been.
     logController: new LogController({ disableRequestLogging: true }),

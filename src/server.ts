@@ -8,6 +8,8 @@ import { createTenant, forgetOldAnswers } from './db/tenants.ts';
 /** The tenant that is there from the start where tokens are made locally. */
 const localTenant = 'default';
 const sweepEveryMs = 10 * 60_000;
+/** What is not answered so long after the stop was asked for is broken off. */
+const stopPatienceMs = 20_000;
 
 export interface Service {
   /** Where it listens, e.g. `http://127.0.0.1:3000`. */
@@ -31,7 +33,13 @@ export async function startService(config: Config, isReady?: () => boolean): Pro
       address,
       async stop() {
         clearInterval(sweep);
+        // Node closes the connections that are idle at this moment; those that are answered later it would keep for as
+        // long as a client may want to use them again.
+        const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+        const late = setTimeout(() => app.server.closeAllConnections(), stopPatienceMs);
         await app.close();
+        clearInterval(idle);
+        clearTimeout(late);
         await database.close();
       },
     };

@@ -189,9 +189,12 @@ export function reject(definition: ResourceDefinition, stored: Content, moment: 
 
 /** From now on the register shows the working version. Undefined when it shows it already. */
 export function approve(definition: ResourceDefinition, stored: Content, moment: Moment): Step | undefined {
-  const { state } = metadataOf(stored);
+  const { state, archived } = metadataOf(stored);
   if (state === 'approved') return undefined;
   if (state === 'retired') throw new StateConflict('It is retired: there is nothing to approve.');
+  if (definition.nature === 'activity' && archived) {
+    throw new StateConflict('It is archived, and what stands in the register is not hidden: restore it first.');
+  }
   const managed =
     definition.nature === 'activity'
       ? {

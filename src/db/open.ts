@@ -1,5 +1,5 @@
 /** Opens the databases of a service: the embedded PostgreSQL, or the server that the settings name. */
-import { createPool, type Pool, type Target } from './connection.ts';
+import { createPool, DatabaseUnavailable, type Pool, type Target } from './connection.ts';
 import { type EmbeddedDatabase, runningEmbedded, startEmbedded } from './embedded.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import { createTenant } from './tenants.ts';
@@ -36,11 +36,12 @@ export async function openDatabases(settings: DatabaseSettings, log: (line: stri
   const main = createPool({ target: { url }, size: connections, statementTimeoutMs });
   const reads =
     readUrl === undefined ? main : createPool({ target: { url: readUrl }, size: connections, statementTimeoutMs });
+  const pools = new Set([main, reads]);
   const close = async () => {
-    await Promise.all([...new Set([main, reads])].map((pool) => pool.close()));
+    await Promise.all([...pools].map((pool) => pool.close()));
   };
   try {
-    await requireSafeRole(main);
+    for (const pool of pools) await requireSafeRole(pool, pool === main ? 'DATABASE_URL' : 'DATABASE_READ_URL');
     const pending = await pendingMigrations(main);
     if (pending.length > 0)
       throw new DatabaseRefused(
@@ -86,21 +87,31 @@ async function migrateEmbedded(embedded: EmbeddedDatabase): Promise<void> {
 }
 
 /** A role that owns tables, is superuser, bypasses row-level security, or could become such a role, is refused. */
-async function requireSafeRole(service: Pool): Promise<void> {
-  const [role] = await service.query<{ name: string; strong: boolean; owns: boolean }>(
-    `select current_user as name,
+async function requireSafeRole(service: Pool, setting: string): Promise<void> {
+  const [role] = await service
+    .query<{ name: string; strong: boolean; owns: boolean }>(
+      `select current_user as name,
        exists (select from pg_roles r where (r.rolsuper or r.rolbypassrls) and pg_has_role(session_user, r.oid, 'member')) as strong,
        exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = 'public' and c.relkind in ('r', 'p') and pg_has_role(session_user, c.relowner, 'member')) as owns`,
-  );
+    )
+    .catch((error: unknown) => {
+      throw error instanceof DatabaseUnavailable ? unreachable(error.cause, setting) : error;
+    });
   if (role!.strong || role!.owns) {
     const why = role!.strong
       ? 'is, or may become, a superuser or a role that bypasses row-level security'
       : 'owns tables, or may become their owner';
     throw new DatabaseRefused(
-      `The role ${role!.name} of DATABASE_URL ${why}; tenants would not be kept apart. Use a role of its own.`,
+      `The role ${role!.name} of ${setting} ${why}; tenants would not be kept apart. Use a role of its own.`,
     );
   }
+}
+
+/** Where a name has several addresses, Node reports a failure of each, and says nothing of all together. */
+function unreachable(cause: unknown, setting: string): DatabaseRefused {
+  const { message } = (cause instanceof AggregateError ? cause.errors[0] : cause) as Error;
+  return new DatabaseRefused(`The database of ${setting} cannot be used: ${message.split('\n')[0]}`);
 }
 
 /** Makes tenants beside a service that may be running; the embedded PostgreSQL must be. */

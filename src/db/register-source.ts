@@ -123,7 +123,8 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         moment.recordedAt.slice(0, 10),
       ];
       const [entries] = await session.query<{ sequences: number[] | null }>(
-        `select array_agg(e.sequence order by e.reference) as sequences from ${inScope}`,
+        // By id where two have one reference: a draft may have given it up that the approved version still bears.
+        `select array_agg(e.sequence order by e.reference, e.resource_id) as sequences from ${inScope}`,
         scoped,
       );
       const [named] = await session.query<{ ids: string[] | null }>(
@@ -131,7 +132,7 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         scoped,
       );
       const notices = await session.query<{ id: string }>(
-        `select n.resource_id as id from ${at} n where n.resource_type = 'notice' and n.controllers && $3::uuid[]`,
+        `select n.resource_id as id from ${at} n where n.resource_type = 'notice' and n.controller_id = any ($3::uuid[])`,
         [tenant, sequence, kept],
       );
       const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices.map(({ id }) => id)];
@@ -250,7 +251,7 @@ async function controllersInScope(
   const rows = await session.query<Kept & { content: string }>(
     `select c.resource_id as id, c.sequence, c.refs, v.content from ${at} c
      join revision v on v.tenant_id = $1 and v.sequence = c.sequence
-     where c.resource_type = 'controller' and ($3::uuid is null or c.resource_id = $3::uuid) order by c.reference`,
+     where c.resource_type = 'controller' and ($3::uuid is null or c.resource_id = $3::uuid) order by c.reference, c.resource_id`,
     [tenant, sequence, scope.controllerId ?? null],
   );
   if (scope.controllerId !== undefined) return rows;

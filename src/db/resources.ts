@@ -49,6 +49,26 @@ export async function readId(session: Session, tenant: string, type: string, key
   return row?.id;
 }
 
+/** A resource that is or was there: its id finds it after its deletion too, its reference only while it is there. */
+export async function readOnceThere(
+  session: Session,
+  tenant: string,
+  type: string,
+  key: Key,
+): Promise<{ id: string; reference: string } | undefined> {
+  const [row] =
+    'id' in key
+      ? await session.query<{ id: string; reference: string }>(
+          'select resource_id as id, reference from revision where tenant_id = $1 and resource_type = $2 and resource_id = $3 order by version desc limit 1',
+          [tenant, type, key.id],
+        )
+      : await session.query<{ id: string; reference: string }>(
+          'select resource_id as id, reference from resource where tenant_id = $1 and resource_type = $2 and reference = $3',
+          [tenant, type, key.reference],
+        );
+  return row;
+}
+
 /** A resource that names another, and in which of its fields. */
 export interface Usage {
   type: string;

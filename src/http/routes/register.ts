@@ -7,7 +7,7 @@ import type { RegisterMoment, RegisterScope } from '../../article30/register.ts'
 import type { Pool, Session } from '../../db/connection.ts';
 import { readKey } from '../../db/records.ts';
 import { ErasedContent, FutureMoment, type MomentQuery, readMoment, registerSource } from '../../db/register-source.ts';
-import { readId } from '../../db/resources.ts';
+import { readOnceThere } from '../../db/resources.ts';
 import { type Format, formats, json } from '../../exports/formats.ts';
 import { composeEntry, composeRegister } from '../../register/document.ts';
 import type { Databases } from '../context.ts';
@@ -238,14 +238,14 @@ export function registerRoutes(
       const asked = request.query as RegisterQuery;
       requireDrafts(request, asked);
       const { tenant } = request;
-      const { moment, id } = await database.reads
+      const { moment, activity } = await database.reads
         .transaction({ readOnly: true, tenant }, async (session) => ({
           moment: await momentOf(session, tenant, asked),
-          id: await readId(session, tenant, 'processingActivity', keyOf(request.params)),
+          activity: await readOnceThere(session, tenant, 'processingActivity', keyOf(request.params)),
         }))
         .catch(refuseMoment);
       const source = registerSource(database.reads, moment);
-      const selection = id === undefined ? undefined : await source.selectEntry(id, asked.include);
+      const selection = activity === undefined ? undefined : await source.selectEntry(activity.id, asked.include);
       if (selection === undefined) throw new Problem('not-found', 'The register has no such entry at that moment.');
       const text = await composeEntry(source, selection).catch(refuseMoment);
       reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
@@ -322,8 +322,8 @@ async function scopeOf(
 ): Promise<{ scope: RegisterScope; name: string }> {
   const { role, include, controllerId } = asked;
   if (controllerId === undefined) return { scope: { role, include }, name: 'all' };
-  const id = await readId(session, tenant, 'controller', readKey(controllerId)!);
-  if (id === undefined) {
+  const controller = await readOnceThere(session, tenant, 'controller', readKey(controllerId)!);
+  if (controller === undefined) {
     throw new Problem('unknown-reference', 'There is no controller with this key.', {
       errors: [
         {
@@ -335,11 +335,7 @@ async function scopeOf(
       ],
     });
   }
-  const [row] = await session.query<{ reference: string }>(
-    'select reference from resource where tenant_id = $1 and resource_type = $2 and resource_id = $3',
-    [tenant, 'controller', id],
-  );
-  return { scope: { role, controllerId: id, include }, name: row!.reference };
+  return { scope: { role, controllerId: controller.id, include }, name: controller.reference };
 }
 
 function refuseMoment(error: unknown): never {

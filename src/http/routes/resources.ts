@@ -343,7 +343,7 @@ export function resourceRoutes(
       return carryOut(database.main, request, reply, {
         subject: { type, key, ...(typeof patch.name === 'string' ? { name: patch.name } : {}) },
         wanted: wantedBy(definition, patch),
-        plan: (seen) => {
+        plan: (seen, writer) => {
           if (seen.working === undefined && allowMissing === true && 'reference' in key) {
             const body = merged({}, patch) as Content;
             if (body.name === undefined) throw missingName(name);
@@ -355,7 +355,12 @@ export function resourceRoutes(
             request,
             seen,
             (stored) => merged(writableOf(definition, stored), withIds(definition, patch, seen)) as Content,
-            { unconditional, resolved: true },
+            {
+              unconditional,
+              resolved: true,
+              // What a patch leaves as it is was not looked at yet.
+              lookAt: (content) => look(database.main, writer, { type }, wantedBy(definition, content)),
+            },
           );
         },
       });
@@ -652,13 +657,17 @@ function referenceOf(key: Key, body: Content): string {
   return key.reference;
 }
 
-function edited(
+async function edited(
   definition: ResourceDefinition,
   request: FastifyRequest,
   seen: Look,
   bodyFor: (stored: Content) => Content,
-  { unconditional = false, resolved = false } = {},
-): Outcome {
+  {
+    unconditional = false,
+    resolved = false,
+    lookAt,
+  }: { unconditional?: boolean; resolved?: boolean; lookAt?: (content: Content) => Promise<Look> } = {},
+): Promise<Outcome> {
   const stored = found(seen);
   const fits = unconditional || matches(request, stored);
   let body: Content;
@@ -677,7 +686,11 @@ function edited(
   if (canonicalize(writable) === canonicalize(before)) return { unchanged: show(stored) };
   if (!fits) throw stale(stored);
   const step = allowed(() => edit(definition, stored, checked(definition, writable), momentOf(seen)));
-  if (step.approved) requireApprovedTargets(definition, writable, seen);
+  if (step.approved) {
+    // What is approved as it stands names only what is approved: then what the body names is all that can be wrong.
+    const targets = lookAt === undefined || stored.state === 'approved' ? seen : await lookAt(writable);
+    requireApprovedTargets(definition, writable, targets);
+  }
   const change = changeOf(definition, step);
   return { changes: [change], answer: answerWith(change.text!, change.version) };
 }
