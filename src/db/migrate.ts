@@ -50,23 +50,32 @@ export async function migrate(owner: Pool, serviceRole: string): Promise<string[
     }
     const newer = [...known.values()][0];
     if (newer !== undefined) {
-      throw new MigrationError(
-        `The database has the migration ${newer.name}, which this version does not know: it is older than the database.`,
-      );
+      throw olderThan(newer.name);
     }
     await session.simple(grants.replaceAll(':service', quotedIdentifier(serviceRole)));
     return fresh;
   });
 }
 
-/** Whether the database has exactly the migrations that this version brings. */
+/**
+ * The migrations of this version that the database lacks.
+ * @throws MigrationError when the database is newer than this version
+ */
 export async function pendingMigrations(service: Pool): Promise<string[]> {
   const files = (await readdir(new URL('migrations/', folder))).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
   const [there] = await service.query<{ there: boolean }>("select to_regclass('migration') is not null as there");
   if (there?.there !== true) return files;
   const applied = await service.query<{ name: string }>('select name from migration');
+  const newer = applied.find(({ name }) => !files.includes(name));
+  if (newer !== undefined) throw olderThan(newer.name);
   const names = new Set(applied.map((row) => row.name));
   return files.filter((file) => !names.has(file));
+}
+
+function olderThan(migration: string): MigrationError {
+  return new MigrationError(
+    `The database has the migration ${migration}, which this version does not know: it is older than the database.`,
+  );
 }
 
 function quotedIdentifier(name: string): string {
