@@ -61,7 +61,21 @@ const WRITES_CONSOLE = ['src/server.ts'];
  */
 const COVERED_BY: Record<string, string> = {
   'src/article30': 'test/article30/definitions.test.ts',
+  'src/app.ts': 'test/isolation.test.ts',
+  'src/server.ts': 'test/startup.test.ts',
+  'src/db/refusals.ts': 'test/http/conventions.test.ts',
+  'src/db/resources.ts': 'test/http/life.test.ts',
   'src/db/supervisor.ts': 'test/db/embedded.test.ts',
+  'src/db/tenants.ts': 'test/isolation.test.ts',
+  'src/exports/json.ts': 'test/register.test.ts',
+  'src/exports/ndjson.ts': 'test/register.test.ts',
+  'src/http/api.ts': 'test/isolation.test.ts',
+  'src/http/changes.ts': 'test/http/conventions.test.ts',
+  'src/http/context.ts': 'test/roles.test.ts',
+  'src/http/document.ts': 'test/openapi.test.ts',
+  'src/http/operations.ts': 'test/openapi.test.ts',
+  'src/http/parameters.ts': 'test/http/bad-input.test.ts',
+  'src/http/routes': 'test/roles.test.ts',
 };
 
 const DRAWER = /^(utils?|helpers?|common|misc)(\.|$)/i;

@@ -50,6 +50,9 @@ const tags = [
 
 type Json = Record<string, unknown>;
 
+/** Bodies that may be left out whole; Fastify knows no such thing. */
+const optionalBodies = new Set(['#/components/schemas/ApprovalBody']);
+
 /**
  * The document of an app that is ready. Responses and parameters that several operations share are components, so that
  * the document is a quarter of the size and a generated client has one type for each.
@@ -66,6 +69,9 @@ export function documentOf(app: FastifyInstance): Json {
       shared.parameters.share(parameterName(parameter), parameter),
     );
     if ((operation.parameters as Json[]).length === 0) delete operation.parameters;
+    const body = operation.requestBody as { required?: boolean; content: Record<string, { schema: Json }> } | undefined;
+    if (body !== undefined && Object.values(body.content).some(({ schema }) => optionalBodies.has(String(schema.$ref))))
+      body.required = false;
     const responses = operation.responses as Record<string, Json>;
     for (const [status, response] of Object.entries(responses)) {
       if (Number(status) >= 400) responses[status] = shared.responses.share(`Problem${status}`, response);

@@ -151,7 +151,7 @@ export const PROBLEMS = {
   'unknown-reference': {
     status: 422,
     title: 'It names something that does not exist',
-    meaning: 'The body names a resource that the tenant does not have, or that is archived.',
+    meaning: 'The body names a resource that the tenant does not have.',
     remedy: 'See `errors` for the places; create the resource first or name another.',
   },
   'reference-cycle': {

@@ -100,7 +100,8 @@ function valueFrom(text: unknown, schema: Schema, components: Readonly<Record<st
   }
   if (typeof text !== 'string') return text;
   if (types.includes('integer') || types.includes('number')) {
-    if (/^-?\d{1,15}(\.\d{1,15})?$/.test(text)) return Number(text);
+    // Sixteen digits hold every whole number that is safe; of what is larger the bound of the schema speaks.
+    if (/^-?\d{1,16}(\.\d{1,15})?$/.test(text)) return Number(text);
   }
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true';
   return text;

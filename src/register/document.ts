@@ -15,7 +15,7 @@ export type Part =
   | { readonly kind: 'blocks'; readonly json: string; readonly type: string; readonly contents: readonly string[] }
   | { readonly kind: 'controllers'; readonly json: string; readonly contents: readonly string[] }
   | { readonly kind: 'entries'; readonly json: string; readonly contents: readonly string[] }
-  | { readonly kind: 'integrity'; readonly json: string; readonly integrity: Integrity };
+  | { readonly kind: 'integrity'; readonly json: string; readonly integrity: Integrity; readonly text: string };
 
 export interface Integrity {
   /** `sha-256:` and the hash, in lower-case hex, of the canonical document without `integrity`. */
@@ -72,7 +72,8 @@ export async function* composeRegister(
 
   hash.update(']}');
   const integrity: Integrity = { digest: `sha-256:${hash.digest('hex')}`, entries: count };
-  yield { kind: 'integrity', json: `],"integrity":${canonicalize(integrity)}}`, integrity };
+  const text = canonicalize(integrity);
+  yield { kind: 'integrity', json: `],"integrity":${text}}`, integrity, text };
 }
 
 /** One entry with the blocks that it reaches: the canonical JSON of `{blocks, entry}`. */
