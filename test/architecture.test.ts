@@ -74,6 +74,8 @@ const COVERED_BY: Record<string, string> = {
   'src/http/context.ts': 'test/roles.test.ts',
   'src/http/document.ts': 'test/openapi.test.ts',
   'src/http/operations.ts': 'test/openapi.test.ts',
+  'src/http/outcomes.ts': 'test/http/life.test.ts',
+  'src/http/pages.ts': 'test/http/lists.test.ts',
   'src/http/parameters.ts': 'test/http/bad-input.test.ts',
   'src/http/routes': 'test/roles.test.ts',
 };

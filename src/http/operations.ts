@@ -94,3 +94,8 @@ export function answers(
 export function responses(successes: Record<number, object>, problems: readonly ProblemCode[]) {
   return { ...successes, ...problemResponses(problems) };
 }
+
+/** "ProcessingActivity" as words in a sentence. */
+export function spaced(name: string): string {
+  return name.replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
+}

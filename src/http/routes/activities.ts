@@ -17,11 +17,12 @@ import type { Look, Writer } from '../../db/records.ts';
 import { targetName } from '../../db/records.ts';
 import { carryOut, found, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
-import { answers, errors, responses } from '../operations.ts';
+import { answers, errors, responses, spaced } from '../operations.ts';
+import { allowed, approved, stepped } from '../outcomes.ts';
 import { headers, ifMatchHeader, keyOf, keyPath, writeHeaders } from '../parameters.ts';
 import type { Permission } from '../permissions.ts';
 import { Problem } from '../problems.ts';
-import { allowed, approved, type ResourceSchemas, spaced, stepped } from './resources.ts';
+import type { ResourceSchemas } from './resources.ts';
 
 /** What an approver says. */
 const approvalBody = component(
