@@ -1,11 +1,5 @@
 import t from 'tap';
-import {
-  contentHash,
-  contentText,
-  entryLeafHash,
-  type LeafEntry,
-  leafData,
-} from '../../src/history/entry.ts';
+import { contentHash, contentText, entryLeafHash, type LeafEntry, leafData } from '../../src/history/entry.ts';
 
 const content = {
   purposes: [],
