@@ -149,7 +149,6 @@ alter table revision add constraint revision_tenant_fkey FOREIGN KEY (tenant_id)
 alter table tenant_head add constraint tenant_head_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id);
 alter table tree_node add constraint tree_node_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(tenant_id);
 
-CREATE INDEX approved_span_now ON public.approved_span USING btree (tenant_id, resource_type, reference, valid_from) WHERE (valid_to IS NULL);
 CREATE INDEX approved_span_then ON public.approved_span USING btree (tenant_id, resource_type, reference, valid_from, valid_to);
 CREATE INDEX facet_value ON public.facet USING btree (tenant_id, resource_type, facet, value, resource_id);
 CREATE INDEX idempotency_created_at ON public.idempotency USING btree (created_at);
@@ -461,6 +460,24 @@ AS $function$
   from tenant t where p_after is null or t.reference > p_after order by t.reference limit p_limit
 $function$;
 
+CREATE OR REPLACE FUNCTION public.page_of_working(p_tenant uuid, p_type text, p_after text, p_limit integer)
+ RETURNS TABLE(key text, id uuid, version integer, head bigint)
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform enter_tenant(p_tenant);
+  return query select null::text, null::uuid, null::integer, h.size from tenant_head h where h.tenant_id = p_tenant;
+  if p_after is null then
+    return query
+      select r.reference, r.resource_id, r.version, null::bigint from resource r
+      where r.tenant_id = p_tenant and r.resource_type = p_type and not r.archived order by r.reference limit p_limit;
+  else
+    return query
+      select r.reference, r.resource_id, r.version, null::bigint from resource r
+      where r.tenant_id = p_tenant and r.resource_type = p_type and not r.archived and r.reference > p_after order by r.reference limit p_limit;
+  end if;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.prepare_change(p_tenant uuid, p_issuer text, p_subject text, p_key text, p_type text, p_id uuid, p_reference text, p_name text, p_target_types text[], p_target_ids uuid[], p_target_references text[])
  RETURNS TABLE(actor uuid, kept_hash bytea, kept_status smallint, kept_headers text, kept_body text, settings text, working text, approved text, targets jsonb, name_taken boolean)
  LANGUAGE plpgsql
@@ -541,6 +558,20 @@ begin
   end if;
 end $function$;
 
+CREATE OR REPLACE FUNCTION public.read_versions(p_tenant uuid, p_type text, p_ids uuid[], p_versions integer[], p_budget bigint)
+ RETURNS TABLE(content text)
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform enter_tenant(p_tenant);
+  return query
+    select s.content from (
+      select v.content, n.number, sum(octet_length(v.content)) over (order by n.number) - octet_length(v.content) as before
+      from unnest(p_ids, p_versions) with ordinality as n (id, version, number)
+      join revision v on v.tenant_id = p_tenant and v.resource_type = p_type and v.resource_id = n.id and v.version = n.version
+    ) s where s.before < p_budget order by s.number;
+end $function$;
+
 CREATE OR REPLACE FUNCTION public.read_working(p_tenant uuid, p_type text, p_id uuid, p_reference text)
  RETURNS TABLE(content text, version integer)
  LANGUAGE plpgsql
@@ -572,8 +603,10 @@ revoke all on function find_tenant(text) from public;
 revoke all on function forget_old_answers() from public;
 revoke all on function isolate_by_tenant(regclass) from public;
 revoke all on function list_tenants(text,integer) from public;
+revoke all on function page_of_working(uuid,text,text,integer) from public;
 revoke all on function prepare_change(uuid,text,text,text,text,uuid,text,text,text[],uuid[],text[]) from public;
 revoke all on function read_approved(uuid,text,uuid,text) from public;
+revoke all on function read_versions(uuid,text,uuid[],integer[],bigint) from public;
 revoke all on function read_working(uuid,text,uuid,text) from public;
 
 grant execute on function append_changes(uuid,uuid,text,text[],uuid[],text[],text[],integer[],text[],boolean[],integer[],text[],boolean[],timestamp with time zone[],timestamp with time zone[],text[],date[],text[],bytea[],bytea[],text[],integer[],text[],text[],uuid[],integer[],text[],text[],text,bytea,smallint,text,text) to :service;
@@ -582,8 +615,10 @@ grant execute on function enter_tenant(uuid) to :service;
 grant execute on function find_tenant(text) to :service;
 grant execute on function forget_old_answers() to :service;
 grant execute on function list_tenants(text,integer) to :service;
+grant execute on function page_of_working(uuid,text,text,integer) to :service;
 grant execute on function prepare_change(uuid,text,text,text,text,uuid,text,text,text[],uuid[],text[]) to :service;
 grant execute on function read_approved(uuid,text,uuid,text) to :service;
+grant execute on function read_versions(uuid,text,uuid[],integer[],bigint) to :service;
 grant execute on function read_working(uuid,text,uuid,text) to :service;
 grant usage on schema public to :service;
 grant insert, select on table actor to :service;

@@ -7,7 +7,9 @@ import { createPool } from '../src/db/connection.ts';
 import { migrate } from '../src/db/migrate.ts';
 
 try {
-  const { database } = readConfig(process.env);
+  // Where the service listens is no concern of a migration.
+  const { DATABASE_URL, DATABASE_OWNER_URL } = process.env;
+  const { database } = readConfig({ DATABASE_URL, DATABASE_OWNER_URL });
   if (database.ownerUrl === undefined) {
     throw new ConfigError(
       'DATABASE_OWNER_URL is absent; the embedded database migrates itself, another one needs its owner.',

@@ -27,6 +27,6 @@ export async function buildApp(
     routerOptions: { maxParamLength: 200 },
     schemaController,
   });
-  await installApi(app, database, await createTokenVerifier(config), isReady);
+  await installApi(app, database, await createTokenVerifier(config), isReady, config.limits.requests);
   return app;
 }

@@ -63,6 +63,7 @@ const COVERED_BY: Record<string, string> = {
   'src/article30': 'test/article30/definitions.test.ts',
   'src/app.ts': 'test/isolation.test.ts',
   'src/server.ts': 'test/startup.test.ts',
+  'src/db/contents.ts': 'test/http/lists.test.ts',
   'src/db/refusals.ts': 'test/http/conventions.test.ts',
   'src/db/resources.ts': 'test/http/life.test.ts',
   'src/db/supervisor.ts': 'test/db/embedded.test.ts',

@@ -404,8 +404,9 @@ const forgeries: Record<string, string> = {
 t.test('whatever the owner of the database rewrites is noticed', async (t) => {
   const owner = poolFor(t, service.database.owner, 1);
   const tenant = entries[0]!.tenant;
-  const noted: string[] = [];
-  for (let size = 0; size <= entries.length; size++) noted.push(await rootAt(dpo, size));
+  // Sizes at which the forged subtrees stand in the root.
+  const noted = new Map<number, string>();
+  for (const size of [6, 8, entries.length]) noted.set(size, await rootAt(dpo, size));
   const faults = () => faultsFound(dpo, noted);
   t.same(await faults(), [], 'nothing is wrong before');
 
@@ -448,11 +449,11 @@ t.test('a forger who makes all hashes fit again is betrayed by a root that someb
   t.same(faultsOf(await entriesOf(dpo), noted), []);
 });
 
-/** What is wrong with what the service gives now, to somebody who noted the root at every size. */
-async function faultsFound(client: Client, noted: readonly string[]): Promise<string[]> {
+/** What is wrong with what the service gives now, to somebody who noted the root at some sizes, the last among them. */
+async function faultsFound(client: Client, noted: ReadonlyMap<number, string>): Promise<string[]> {
   const seen = await entriesOf(client);
-  const faults = faultsOf(seen, noted.at(-1)!);
-  for (const [size, root] of noted.entries()) {
+  const faults = faultsOf(seen, [...noted.values()].at(-1)!);
+  for (const [size, root] of noted) {
     const { status, json } = await client.get(`/v1/register.ndjson?sequence=${size}`).then(firstLine);
     if (status !== 200 || json?.about?.rootHash !== root) faults.push(`root of ${size}`);
   }

@@ -71,9 +71,21 @@ t.test('npm start, a token, the request and its answer', async (t) => {
   t.ok(id && createdAt && updatedAt);
   t.same(JSON.parse(await shell(`${exported}\n${patch}`, environment)), answer, 'sent again it changes nothing');
 
+  const entry = commands.find((block) => block.startsWith('export API='))!;
+  const approved = (await shell(`${exported}\n${entry}`, environment))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.equal(approved.length, 6);
+  t.match(
+    approved.at(-1),
+    { reference: 'billing', state: 'approved', approvedVersion: 2 },
+    'a whole entry, to its approval',
+  );
+
   const registers = commands.find((block) => block.includes('/v1/register.csv'))!;
   const output = await shell(
-    `cd $(mktemp -d) && TOKEN=$(cd ${root} && npm run --silent token -- --tenant default --role dpo)\n${registers}\nhead -c 60 register.csv`,
+    `cd ${t.testdir()} && TOKEN=$(cd '${root}' && npm run --silent token -- --tenant default --role dpo)\n${registers}\nhead -c 60 register.csv`,
     environment,
   );
   t.match(output, /^\{"about":\{"kind":"register"/, 'the register is there');

@@ -668,7 +668,7 @@ t.test('a large register', async (t) => {
     t.equal(lines.length, count + 1 + 700 + 2);
   });
 
-  await t.test('costs a HEAD no more than its headers', async (t) => {
+  await t.test('answers a HEAD with the headers alone', async (t) => {
     const { status, text, headers } = await register.client.call('HEAD', '/v1/register');
     t.equal(status, 200);
     t.equal(text, '');

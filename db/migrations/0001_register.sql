@@ -220,7 +220,6 @@ create table approved_span (
 ) with (fillfactor = 90);
 select distribute_by_tenant('approved_span');
 alter table approved_span add constraint approved_span_revision_fkey foreign key (tenant_id, valid_from) references revision (tenant_id, sequence);
-create index approved_span_now on approved_span (tenant_id, resource_type, reference, valid_from) where valid_to is null;
 create index approved_span_then on approved_span (tenant_id, resource_type, reference, valid_from, valid_to);
 select isolate_by_tenant('approved_span');
 

@@ -112,3 +112,37 @@ begin
   return next;
 end $$;
 select delegate_by_tenant('prepare_change(uuid, text, text, text, text, uuid, text, text, text[], uuid[], text[])');
+
+-- The keys of a page of a list that nothing narrows, in the order of references; the first row carries the size of the
+-- log before the list was read, so that what the list shows beyond it is told again by the log.
+create function page_of_working(p_tenant uuid, p_type text, p_after text, p_limit integer)
+returns table (key text, id uuid, version integer, head bigint) language plpgsql as $$
+begin
+  perform enter_tenant(p_tenant);
+  return query select null::text, null::uuid, null::integer, h.size from tenant_head h where h.tenant_id = p_tenant;
+  if p_after is null then
+    return query
+      select r.reference, r.resource_id, r.version, null::bigint from resource r
+      where r.tenant_id = p_tenant and r.resource_type = p_type and not r.archived order by r.reference limit p_limit;
+  else
+    return query
+      select r.reference, r.resource_id, r.version, null::bigint from resource r
+      where r.tenant_id = p_tenant and r.resource_type = p_type and not r.archived and r.reference > p_after order by r.reference limit p_limit;
+  end if;
+end $$;
+select delegate_by_tenant('page_of_working(uuid, text, text, integer)');
+
+-- Contents of versions, in the order given, as many as the budget of bytes holds, and one at least: contents differ in
+-- size a thousandfold, and a page is bounded by both.
+create function read_versions(p_tenant uuid, p_type text, p_ids uuid[], p_versions integer[], p_budget bigint)
+returns table (content text) language plpgsql as $$
+begin
+  perform enter_tenant(p_tenant);
+  return query
+    select s.content from (
+      select v.content, n.number, sum(octet_length(v.content)) over (order by n.number) - octet_length(v.content) as before
+      from unnest(p_ids, p_versions) with ordinality as n (id, version, number)
+      join revision v on v.tenant_id = p_tenant and v.resource_type = p_type and v.resource_id = n.id and v.version = n.version
+    ) s where s.before < p_budget order by s.number;
+end $$;
+select delegate_by_tenant('read_versions(uuid, text, uuid[], integer[], bigint)');

@@ -107,7 +107,8 @@ const coreActivity = component(
 const properties = {
   legalForm: ShortText({ description: 'Legal form.', examples: ['SAS'] }),
   registerKept: Bool({
-    description: 'Whether the record of this entity is kept here. Otherwise it is only named in the record of others.',
+    description:
+      'Whether the record of this entity is kept here; `false`: it is only named in the records of others. Where it is absent, being named as the controller of an entry says it.',
     examples: [true],
   }),
   actsAs: ListOf(

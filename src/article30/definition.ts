@@ -236,7 +236,10 @@ export const commonProperties = {
     examples: ['stripe'],
   }),
   name: ShortText({ description: 'Name by which people know it. Need not be unique.', examples: ['Stripe'] }),
-  notes: Text({ description: 'Internal notes.', examples: ['Contract is with the Irish entity.'] }),
+  notes: Text({
+    description: 'Notes. Part of the record: auditors and exports show them.',
+    examples: ['Contract is with the Irish entity.'],
+  }),
   // The name's bounds stand in its pattern: TypeBox keeps no other. Without `additionalProperties` a name that does not
   // fit could have any value.
   customFields: Type.Record(Type.String({ pattern: '^.{1,100}$' }), Type.String({ maxLength: 2_000 }), {

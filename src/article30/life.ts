@@ -6,7 +6,13 @@
  * {@link StateConflict}. Pure: time, identifiers and settings are given.
  */
 import { datePlus } from './calendar.ts';
-import { type Content, metadataProperties, type ResourceDefinition, type State } from './definition.ts';
+import {
+  type Content,
+  commonProperties,
+  metadataProperties,
+  type ResourceDefinition,
+  type State,
+} from './definition.ts';
 import type { Settings } from './settings.ts';
 import { withLineIds, withoutEmpty } from './shape.ts';
 
@@ -83,7 +89,7 @@ function pick(content: Content, names: readonly string[]): Content {
 
 /** What a client wrote, without what the service adds: two contents with equal writable parts are the same. */
 export function writableOf(definition: ResourceDefinition, content: Content): Content {
-  return pick(content, ['reference', 'name', 'notes', 'customFields', ...Object.keys(definition.properties)]);
+  return pick(content, [...Object.keys(commonProperties), ...Object.keys(definition.properties)]);
 }
 
 /**
@@ -285,10 +291,13 @@ export function discard(
 }
 
 /** Takes it away. What the register ever named stays: the database refuses it. */
-export function remove(definition: ResourceDefinition, stored: Content): Step {
+export function remove(definition: ResourceDefinition, stored: Content, settings: Settings): Step {
   const { approvedVersion } = metadataOf(stored);
   if (definition.nature === 'activity' && approvedVersion !== undefined) {
     throw new StateConflict('It was approved once and belongs to the register: retire it instead.');
+  }
+  if (approvedVersion !== undefined && !approvesItself(definition, settings)) {
+    throw new StateConflict('Somebody approved it: nobody takes it away alone. Archive it instead.');
   }
   return { operation: 'delete', content: null, approved: approvedVersion !== undefined };
 }

@@ -106,6 +106,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_statement: 'none',
   log_checkpoints: 'off',
   log_line_prefix: '[%p] ',
+  // Functions keep the plans that they made for small tables until the tables are analysed.
+  autovacuum_naptime: '10s',
 };
 
 /**

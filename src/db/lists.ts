@@ -1,12 +1,12 @@
 /** Lists of working versions: filtered, sorted in a total order, paged by key. */
 import { createHash } from 'node:crypto';
-import { and, asc, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
-import { type PgColumn, QueryBuilder } from 'drizzle-orm/pg-core';
 import type { ListFilter, ResourceDefinition } from '../article30/definition.ts';
-import type { Parameter, Session } from './connection.ts';
+import type { Parameter, Pool } from './connection.ts';
+import { readVersions, type VersionKey } from './contents.ts';
+import { and, asc, desc, eq, gt, gte, inArray, lt, or, type PgColumn, QueryBuilder, type SQL, sql } from './drizzle.ts';
 import { readKey } from './records.ts';
 import { searchQuery } from './search.ts';
-import { facet, link, resource, revision } from './tables.ts';
+import { facet, link, resource } from './tables.ts';
 
 /** What every list can be sorted by; a minus before the word turns the order round. */
 export const sorts = [
@@ -59,58 +59,90 @@ const sortColumns: Readonly<Record<string, PgColumn>> = {
   updatedAt: resource.updatedAt,
 };
 
-/** One page of the working versions of a type. The session is in the tenant's transaction. */
+/** One page of the working versions of a type; shorter than asked for where contents are very large. */
 export async function listWorking(
-  session: Session,
+  pool: Pool,
   tenant: string,
   definition: ResourceDefinition,
   query: ListQuery,
 ): Promise<Page> {
-  const descending = query.sort.startsWith('-');
-  const column = sortColumns[descending ? query.sort.slice(1) : query.sort]!;
   const bound = fingerprint(definition, query);
   const position = query.cursor === undefined ? undefined : openCursor(query.cursor, bound);
-  const conditions = [
-    eq(resource.tenantId, tenant),
-    eq(resource.resourceType, definition.type),
-    ...common(query),
-    ...Object.entries(query.filters).map(([name, value]) =>
-      condition(tenant, definition, definition.filters![name]!, value),
-    ),
-    position === undefined ? undefined : after(column, descending, position),
-  ];
+  const { keys, logSequence } = isPlain(query)
+    ? await plainKeys(pool, tenant, definition.type, position, query.limit + 1)
+    : await narrowedKeys(pool, tenant, definition, query, position);
+  const contents = await readVersions(pool, tenant, definition.type, keys.slice(0, query.limit));
+  const last = keys[contents.length - 1];
+  return {
+    contents,
+    nextCursor: contents.length < keys.length && last !== undefined ? sealCursor(bound, last.key, last.id) : undefined,
+    logSequence,
+  };
+}
+
+interface Keys {
+  readonly keys: readonly (VersionKey & { readonly key: string })[];
+  readonly logSequence: number;
+}
+
+/** What a browser or a sync asks for page after page: everything that is not archived, by reference. */
+function isPlain(query: ListQuery): boolean {
+  const { sort, archived, ids, references, states, q, updatedSince, filters } = query;
+  const others = [ids, references, states, q, updatedSince, ...Object.values(filters)];
+  return sort === 'reference' && archived === false && others.every((value) => value === undefined);
+}
+
+async function plainKeys(
+  pool: Pool,
+  tenant: string,
+  type: string,
+  position: Position | undefined,
+  limit: number,
+): Promise<Keys> {
+  const [first, ...keys] = await pool.query<{ key: string; id: string; version: number; head: number }>(
+    'select key, id, version, head from page_of_working($1, $2, $3, $4)',
+    [tenant, type, position?.key ?? null, limit],
+    { readOnly: true },
+  );
+  return { keys, logSequence: first!.head };
+}
+
+async function narrowedKeys(
+  pool: Pool,
+  tenant: string,
+  definition: ResourceDefinition,
+  query: ListQuery,
+  position: Position | undefined,
+): Promise<Keys> {
+  const descending = query.sort.startsWith('-');
+  const column = sortColumns[descending ? query.sort.slice(1) : query.sort]!;
   const order = descending ? desc : asc;
   const page = build
-    .select({ content: revision.content, key: sql`${column}`.as('key'), id: resource.resourceId })
+    .select({ key: sql`${column}`.as('key'), id: resource.resourceId, version: resource.version })
     .from(resource)
-    .innerJoin(
-      revision,
+    .where(
       and(
-        eq(revision.tenantId, tenant),
-        eq(revision.resourceType, resource.resourceType),
-        eq(revision.resourceId, resource.resourceId),
-        eq(revision.version, resource.version),
+        eq(resource.tenantId, tenant),
+        eq(resource.resourceType, definition.type),
+        ...common(query),
+        ...Object.entries(query.filters).map(([name, value]) =>
+          condition(tenant, definition, definition.filters![name]!, value),
+        ),
+        position === undefined ? undefined : after(column, descending, position),
       ),
     )
-    .where(and(...conditions))
     .orderBy(order(column), order(resource.resourceId))
     .limit(query.limit + 1)
     .toSQL();
-  // The head first: what the list shows beyond it is told again by the log, and nothing is missed.
-  const [[head], rows] = await Promise.all([
-    session.values('select size from tenant_head where tenant_id = $1', [tenant]),
-    session.values(page.sql, page.params as Parameter[]),
-  ]);
-  const shown = rows.slice(0, query.limit);
-  const last = shown.at(-1);
-  return {
-    contents: shown.map((row) => row[0] as string),
-    nextCursor:
-      rows.length > query.limit && last !== undefined
-        ? sealCursor(bound, String(last[1]), last[2] as string)
-        : undefined,
-    logSequence: head![0] as number,
-  };
+  return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
+    // The head first: what the list shows beyond it is told again by the log, and nothing is missed.
+    const [[head], rows] = await Promise.all([
+      session.values('select size from tenant_head where tenant_id = $1', [tenant]),
+      session.values(page.sql, page.params as Parameter[]),
+    ]);
+    const keys = rows.map(([key, id, version]) => ({ key: String(key), id: id as string, version: version as number }));
+    return { keys, logSequence: head![0] as number };
+  });
 }
 
 function common(query: ListQuery): (SQL | undefined)[] {

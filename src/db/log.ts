@@ -1,6 +1,7 @@
 /** Reading the log: what changed, the entries, the versions of one resource, the root of the tree at any size. */
 import { emptyRootHash, rootFromSubtrees, subtreesForRoot } from '../history/tree.ts';
 import type { Session } from './connection.ts';
+import { pageBytes } from './contents.ts';
 
 /** What a follower is told of an entry: no content. */
 export interface LoggedChange {
@@ -69,10 +70,10 @@ interface EntryRow {
 }
 
 const entryColumns = `v.sequence, v.resource_type as "resourceType", v.resource_id as "resourceId", v.version, v.operation, v.approved, v.actor,
-  a.subject as "actorSubject", ${logTime('v.recorded_at')} as "recordedAt", encode(v.content_hash, 'hex') as "contentHash",
+  (select a.subject from actor a where a.tenant_id = $1 and a.actor_id = v.actor) as "actorSubject", ${logTime('v.recorded_at')} as "recordedAt", encode(v.content_hash, 'hex') as "contentHash",
   encode(v.leaf_hash, 'hex') as "leafHash", encode(v.nonce, 'hex') as nonce, v.content, v.reason`;
 
-/** Entries of the log after a sequence, each as the JSON text of `GET /v1/log`. */
+/** Entries of the log after a sequence, fewer where contents are very large, each as the JSON text of `GET /v1/log`. */
 export async function listEntries(
   session: Session,
   tenant: string,
@@ -80,10 +81,12 @@ export async function listEntries(
   sight: Sight,
 ): Promise<{ sequence: number; json: string }[]> {
   const rows = await session.query<EntryRow & Record<string, unknown>>(
-    `select ${entryColumns} from revision v left join actor a on a.tenant_id = $1 and a.actor_id = v.actor
-     where v.tenant_id = $1 and v.sequence > $2 and ($3::text[] is null or v.resource_type = any ($3::text[]))
-     order by v.sequence limit $4`,
-    [tenant, query.after, query.types ?? null, query.limit],
+    `select ${entryColumns} from (
+       select e.*, sum(octet_length(e.content)) over (order by e.sequence) - coalesce(octet_length(e.content), 0) as before
+       from (select * from revision r where r.tenant_id = $1 and r.sequence > $2 and ($3::text[] is null or r.resource_type = any ($3::text[]))
+         order by r.sequence limit $4) e
+     ) v where coalesce(v.before, 0) < $5 order by v.sequence`,
+    [tenant, query.after, query.types ?? null, query.limit, pageBytes],
   );
   return rows.map((row) => ({ sequence: row.sequence, json: entryJson(tenant, row, sight) }));
 }

@@ -59,7 +59,6 @@ async function openEmbedded(
   log: (line: string) => void,
 ): Promise<OpenDatabases> {
   const embedded = await startEmbedded({ dataDirectory, log });
-  embedded.onDown((event, reason) => log(`embedded PostgreSQL is ${event}: ${reason}`));
   try {
     await migrateEmbedded(embedded);
     const main = createPool({ target: embedded.service, size: database.connections, statementTimeoutMs });
@@ -89,19 +88,24 @@ async function migrateEmbedded(embedded: EmbeddedDatabase): Promise<void> {
 /** A role that owns tables, is superuser, bypasses row-level security, or could become such a role, is refused. */
 async function requireSafeRole(service: Pool, setting: string): Promise<void> {
   const [role] = await service
-    .query<{ name: string; strong: boolean; owns: boolean }>(
+    .query<{ name: string; strong: boolean; makes: boolean; owns: boolean }>(
       `select current_user as name,
        exists (select from pg_roles r where (r.rolsuper or r.rolbypassrls) and pg_has_role(session_user, r.oid, 'member')) as strong,
+       exists (select from pg_roles r where r.rolcreaterole and pg_has_role(session_user, r.oid, 'member')) as makes,
        exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = 'public' and c.relkind in ('r', 'p') and pg_has_role(session_user, c.relowner, 'member')) as owns`,
+         where n.nspname = 'public' and c.relkind in ('r', 'p') and pg_has_role(session_user, c.relowner, 'member'))
+         or exists (select from pg_proc f join pg_namespace n on n.oid = f.pronamespace
+         where n.nspname = 'public' and pg_has_role(session_user, f.proowner, 'member')) as owns`,
     )
     .catch((error: unknown) => {
       throw error instanceof DatabaseUnavailable ? unreachable(error.cause, setting) : error;
     });
-  if (role!.strong || role!.owns) {
+  if (role!.strong || role!.owns || role!.makes) {
     const why = role!.strong
       ? 'is, or may become, a superuser or a role that bypasses row-level security'
-      : 'owns tables, or may become their owner';
+      : role!.owns
+        ? 'owns tables or functions, or may become their owner'
+        : 'may make roles, and so give itself another';
     throw new DatabaseRefused(
       `The role ${role!.name} of ${setting} ${why}; tenants would not be kept apart. Use a role of its own.`,
     );

@@ -214,7 +214,7 @@ export async function append(
     const last = rows.at(-1)!;
     return { sequence: last.sequence, recordedAt: last.recorded_at };
   } catch (error) {
-    throw refusalOf(error) ?? error;
+    throw refusalOf(error, changes) ?? error;
   }
 }
 
@@ -306,7 +306,7 @@ function searchedText(change: Change, content: Content): string {
   ).join(' ');
 }
 
-function refusalOf(error: unknown): Refusal | undefined {
+function refusalOf(error: unknown, changes: readonly Change[]): Refusal | undefined {
   if (!(error instanceof PostgresError)) return undefined;
   const constraint = error.constraint_name ?? '';
   switch (error.code) {
@@ -318,7 +318,7 @@ function refusalOf(error: unknown): Refusal | undefined {
       return new Refusal('idempotency-running', 'A request with this Idempotency-Key is still being carried out.');
     case 'RP422':
       return new Refusal('impossible', 'The chain turns back on itself.', [
-        { pointer: '/engagedById', code: 'cycle', message: 'Names a resource that leads back to this one.' },
+        { pointer: `/${treeOf(changes)}`, code: 'cycle', message: 'Names a resource that leads back to this one.' },
       ]);
     case '23505':
       if (constraint.startsWith('resource_reference_key')) {
@@ -333,7 +333,8 @@ function refusalOf(error: unknown): Refusal | undefined {
       return undefined;
     case '23503':
       if (constraint.startsWith('link_target_fkey')) {
-        return error.message.startsWith('update or delete')
+        // Which side failed, the server says in words of its own language alone.
+        return changes.some(({ step }) => step.operation === 'delete')
           ? new Refusal('in-use', 'Other resources name it, or the register named it once.')
           : new Refusal('impossible', 'Something that it names does not exist any more.');
       }
@@ -341,6 +342,11 @@ function refusalOf(error: unknown): Refusal | undefined {
     default:
       return undefined;
   }
+}
+
+/** The property whose chain turned back on itself. */
+function treeOf(changes: readonly Change[]): string {
+  return changes.find(({ definition }) => definition?.tree !== undefined)?.definition?.tree ?? '';
 }
 
 /** SHA-256 over the parts of a request that a retry repeats, each with its length. */

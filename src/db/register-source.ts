@@ -6,8 +6,9 @@ import { defaultSettings, type Settings } from '../article30/settings.ts';
 import type { Pool, Session } from './connection.ts';
 import { type Head, readHead, readRootHash } from './log.ts';
 
-/** How many contents are fetched at a time; at some 4 KB each, a page is 2 MB. */
+/** How many contents are fetched at a time, and how many bytes of them: at some 4 KB each, a page is 2 MB. */
 const pageSize = 500;
+const pageBytes = 4 * 1024 * 1024;
 
 /** The time or sequence lies beyond the newest entry of the log. */
 export class FutureMoment extends Error {
@@ -94,17 +95,37 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
   const read = <T>(work: (session: Session) => Promise<T>): Promise<T> =>
     pool.transaction({ readOnly: true, tenant, customPlan: true }, work);
 
-  const contentsOf = async (sequences: readonly number[]): Promise<string[]> => {
+  /** The contents of the first of these entries, as many as a page holds; at least one. */
+  const pageOf = async (sequences: readonly number[]): Promise<string[]> => {
     if (sequences.length === 0) return [];
+    const asked = sequences.slice(0, pageSize);
     const rows = await read((session) =>
       session.values(
-        'select v.sequence, v.content from revision v where v.tenant_id = $1 and v.sequence = any ($2::bigint[])',
-        [tenant, sequences],
+        `select s.sequence, s.content from (
+           select v.sequence, v.content, n.number,
+             sum(octet_length(v.content)) over (order by n.number) - coalesce(octet_length(v.content), 0) as before
+           from unnest($2::bigint[]) with ordinality as n (sequence, number)
+           join revision v on v.tenant_id = $1 and v.sequence = n.sequence
+         ) s where s.before < $3 or s.number = 1 order by s.number`,
+        [tenant, asked, pageBytes],
       ),
     );
-    const found = new Map(rows as [number, string | null][]);
-    return sequences.map((each) => found.get(each) ?? erased(each));
+    return rows.map(([each, content]) => (content as string | null) ?? erased(each as number));
   };
+
+  /** Contents in the order of their entries, page by page; the next page is under way while one is used. */
+  async function* pagesOf(sequences: readonly number[]): AsyncGenerator<string[]> {
+    let from = 0;
+    let next = pageOf(sequences);
+    while (from < sequences.length) {
+      const contents = await next;
+      from += contents.length;
+      next = pageOf(sequences.slice(from, from + pageSize));
+      // Its failure is met when it is awaited.
+      next.catch(() => {});
+      yield contents;
+    }
+  }
 
   async function select(scope: RegisterScope): Promise<Selection> {
     const at = standing[scope.include];
@@ -142,7 +163,7 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         blocks: await reached(session, at, start, new Set(kept)),
       };
     });
-    return { ...found, controllers: await contentsOf(found.controllers.map((controller) => controller.sequence)) };
+    return { ...found, controllers: await allOf(pagesOf(found.controllers.map((controller) => controller.sequence))) };
   }
 
   async function selectEntry(id: string, include: RegisterScope['include']): Promise<Selection | undefined> {
@@ -196,26 +217,24 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
 
   async function* blocks(selection: Selection): AsyncGenerator<{ type: string; blocks: Block[] }> {
     for (const { type, ids, sequences } of selection.blocks) {
-      for (let from = 0; from < sequences.length; from += pageSize) {
-        const contents = await contentsOf(sequences.slice(from, from + pageSize));
-        yield { type, blocks: contents.map((content, i) => ({ id: ids[from + i]!, content })) };
+      for (let from = 0; from < sequences.length; ) {
+        const first = from;
+        const contents = await pageOf(sequences.slice(from, from + pageSize));
+        from += contents.length;
+        yield { type, blocks: contents.map((content, i) => ({ id: ids[first + i]!, content })) };
       }
     }
   }
 
-  async function* entries(selection: Selection): AsyncGenerator<string[]> {
-    const page = (from: number) => contentsOf(selection.entries.slice(from, from + pageSize));
-    let next = page(0);
-    for (let from = 0; from < selection.entries.length; from += pageSize) {
-      const contents = await next;
-      // The next page is under way while this one is sent. Its failure is met when it is awaited.
-      next = page(from + pageSize);
-      next.catch(() => {});
-      yield contents;
-    }
-  }
+  const entries = (selection: Selection): AsyncGenerator<string[]> => pagesOf(selection.entries);
 
   return { select, selectEntry, blocks, entries };
+}
+
+async function allOf(pages: AsyncIterable<string[]>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const page of pages) all.push(...page);
+  return all;
 }
 
 /** A past content that was erased on request: a register that shows it cannot be given any more. */

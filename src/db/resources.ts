@@ -144,13 +144,21 @@ export async function unapprovedReached(
   });
 }
 
-/** The random id of who edited the working content last. */
-export async function lastEditor(pool: Pool, tenant: string, type: string, id: string): Promise<string | undefined> {
-  return pool.transaction({ readOnly: true, tenant }, async (session) => {
-    const [row] = await session.query<{ actor: string }>(
-      `select actor from revision where tenant_id = $1 and resource_type = $2 and resource_id = $3 and operation in ('create', 'update') order by version desc limit 1`,
-      [tenant, type, id],
-    );
-    return row?.actor;
-  });
+/** Of which of these resources the actor is the last editor. */
+export async function lastEditedBy(
+  pool: Pool,
+  tenant: string,
+  actor: string,
+  resources: readonly { readonly type: string; readonly id: string }[],
+): Promise<{ type: string; id: string }[]> {
+  return pool.transaction({ readOnly: true, tenant }, (session) =>
+    session.query<{ type: string; id: string }>(
+      `select r.resource_type as type, r.resource_id as id
+       from unnest($3::text[], $4::uuid[]) as n (type, id)
+       join resource r on r.tenant_id = $1 and r.resource_type = n.type and r.resource_id = n.id
+       where $2 = (select v.actor from revision v where v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id
+         and v.operation in ('create', 'update') order by v.version desc limit 1)`,
+      [tenant, actor, resources.map(({ type }) => type), resources.map(({ id }) => id)],
+    ),
+  );
 }

@@ -1,16 +1,5 @@
 /** The tables as drizzle knows them. The migrations make them; a test holds both together. */
-import {
-  bigint,
-  boolean,
-  customType,
-  date,
-  integer,
-  pgTable,
-  smallint,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, date, integer, pgTable, smallint, text, timestamp, uuid } from './drizzle.ts';
 
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });

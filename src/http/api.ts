@@ -8,6 +8,7 @@ import { isCountry } from '../reference/countries.ts';
 import { requireCaller, type TokenVerifier } from './caller.ts';
 import { type Databases, requireTenant } from './context.ts';
 import { documentOptions, documentRoute } from './document.ts';
+import { limitRequests } from './limits.ts';
 import { query } from './parameters.ts';
 import { installProblems, Problem, ProblemItemSchema, ProblemSchema } from './problems.ts';
 import { activityRoutes } from './routes/activities.ts';
@@ -36,6 +37,7 @@ export async function installApi(
   database: Databases,
   verifier: TokenVerifier,
   isReady: () => boolean,
+  requestsPerSecond: number,
 ): Promise<void> {
   installProblems(app);
   installJsonParser(app);
@@ -56,12 +58,14 @@ export async function installApi(
   });
   await app.register(async (callers) => {
     requireCaller(callers, verifier, { tenant: 'optional' });
+    await limitRequests(callers, requestsPerSecond);
     requireTenant(callers, database);
     meRoute(callers, database);
     tenantRoutes(callers, database);
   });
   await app.register(async (tenants) => {
     requireCaller(tenants, verifier, { tenant: 'required' });
+    await limitRequests(tenants, requestsPerSecond);
     requireTenant(tenants, database);
     const schemas = Object.fromEntries(definitions.map((definition) => [definition.type, schemasOf(definition)]));
     for (const definition of definitions) {

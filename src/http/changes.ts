@@ -136,6 +136,12 @@ export function matches(request: FastifyRequest, stored: Content): boolean {
   const header = request.headers['if-match'];
   if (header === undefined)
     throw new Problem('precondition-required', 'Send the ETag of the version that you have seen in If-Match.');
+  if (header.trim() !== '*' && !listed(header).every((tag) => /^(W\/)?"[^"]*"$/.test(tag))) {
+    const message = 'An ETag stands in quotes, as in If-Match: "3".';
+    throw new Problem('validation-failed', `The header If-Match is not valid. ${message}`, {
+      errors: [{ in: 'header', name: 'If-Match', code: 'pattern', message }],
+    });
+  }
   return header.trim() === '*' || listed(header).includes(etag(stored.version as number));
 }
 
@@ -206,8 +212,15 @@ export function checked(definition: ResourceDefinition, content: Content): Conte
       errors: flaws.slice(0, 50).map((flaw) => ({ in: 'body', ...flaw })),
     });
   }
+  if (Buffer.byteLength(JSON.stringify(content)) > contentLimit) {
+    const message = 'With ids in place of its keys it is larger than 1 MiB; say less in one resource.';
+    throw new Problem('unprocessable', message, { errors: [{ in: 'body', pointer: '', code: 'maxLength', message }] });
+  }
   return content;
 }
+
+/** Bytes of one stored content: `ref:` keys grow when they become ids, and patches add up. */
+const contentLimit = 1024 * 1024;
 
 /** A list of keys that names one resource twice, once by its id and once by its reference. */
 function repeated(

@@ -60,20 +60,20 @@ export const errors = {
 
 interface AnswerHeader {
   readonly description: string;
-  readonly schema: { readonly type: string };
+  readonly type: 'string' | 'integer';
 }
 
 /** Headers of answers, by name. */
 export const answerHeaders = {
-  ETag: { description: 'The version, for If-Match and If-None-Match.', schema: { type: 'string' } },
-  Location: { description: 'Where the new resource is.', schema: { type: 'string' } },
+  ETag: { description: 'The version, for If-Match and If-None-Match.', type: 'string' },
+  Location: { description: 'Where the new resource is.', type: 'string' },
   'Log-Sequence': {
     description: 'The sequence of the log that this answer reflects; follow `/v1/changes` from there.',
-    schema: { type: 'integer' },
+    type: 'integer',
   },
-  'Idempotency-Replayed': { description: '`true` when this is the first answer again.', schema: { type: 'string' } },
-  'Ropa-Warning': { description: 'Something worth a look that is no error.', schema: { type: 'string' } },
-  Link: { description: 'The next page (RFC 8288).', schema: { type: 'string' } },
+  'Idempotency-Replayed': { description: '`true` when this is the first answer again.', type: 'string' },
+  'Ropa-Warning': { description: 'Something worth a look that is no error.', type: 'string' },
+  Link: { description: 'The next page (RFC 8288).', type: 'string' },
 } as const satisfies Record<string, AnswerHeader>;
 
 /** A success answer of one media type. */

@@ -6,7 +6,7 @@ import { approve, create, edit, StateConflict, type Step, stated, writableOf } f
 import type { ResourceType } from '../article30/resource-types.ts';
 import { newId } from '../db/identifiers.ts';
 import { type Answer, changeOf, type Key, type Look, look, type Wanted, type Writer } from '../db/records.ts';
-import { lastEditor, unapprovedReached } from '../db/resources.ts';
+import { lastEditedBy, unapprovedReached } from '../db/resources.ts';
 import { folded } from '../db/search.ts';
 import { canonicalize } from '../history/canonical.ts';
 import {
@@ -162,13 +162,12 @@ export async function approved(
     requireApprovedTargets(definition, stored, await look(database.main, writer, { type: definition.type }, wanted));
   }
   if (seen.settings.fourEyes) {
-    for (const { type, id } of [{ type: definition.type as string, id: stored.id as string }, ...changes]) {
-      if ((await lastEditor(database.main, tenant, type, id)) === seen.actor) {
-        throw new Problem(
-          'four-eyes',
-          'You edited it last, or something that would be approved with it: somebody else approves it.',
-        );
-      }
+    const approvedHere = [{ type: definition.type as string, id: stored.id as string }, ...changes];
+    if ((await lastEditedBy(database.main, tenant, seen.actor, approvedHere)).length > 0) {
+      throw new Problem(
+        'four-eyes',
+        'You edited it last, or something that would be approved with it: somebody else approves it.',
+      );
     }
   }
   const change = changeOf(definition, step);

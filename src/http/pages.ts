@@ -1,5 +1,6 @@
 /** How stored contents and pages of items are sent. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PostgresError } from '../db/connection.ts';
 import { CursorError, openCursor } from '../db/lists.ts';
 import { etag } from './changes.ts';
 import { Problem } from './problems.ts';
@@ -57,10 +58,18 @@ export function cursorAt(cursor: string, bound: string): { key: string; id: stri
   }
 }
 
+/** The whole number that a cursor of versions carries. */
+export function versionAt(cursor: string, bound: string): number {
+  const { key } = cursorAt(cursor, bound);
+  return /^\d{1,9}$/.test(key) ? Number(key) : refuseCursor(new CursorError('The cursor names no version.'));
+}
+
 export function refuseCursor(error: unknown): never {
-  if (error instanceof CursorError) {
-    throw new Problem('invalid-cursor', error.message, {
-      errors: [{ in: 'query', name: 'cursor', code: 'cursor', message: error.message }],
+  // A position made by hand may be no date or number: the database refuses it as a bad value (class 22).
+  if (error instanceof CursorError || (error instanceof PostgresError && error.code.startsWith('22'))) {
+    const message = 'The cursor does not belong to this list, its filters and its sort.';
+    throw new Problem('invalid-cursor', message, {
+      errors: [{ in: 'query', name: 'cursor', code: 'cursor', message }],
     });
   }
   throw error;

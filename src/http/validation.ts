@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify';
+import { keyPattern, referencePattern } from '../article30/definition.ts';
 import { nearest } from '../config.ts';
 import { PROBLEMS, Problem, type ProblemItem } from './problems.ts';
 
@@ -417,7 +418,7 @@ function sentence(part: Part, error: ErrorObject): string {
     case 'format':
       return `Must be ${fixedFormats[params.format ?? '']?.expected ?? (params.format === 'country' ? expectedCountry : `a ${params.format}`)}.`;
     case 'pattern':
-      return `Must have the form ${params.pattern}.`;
+      return `Must ${wordedPatterns[params.pattern ?? ''] ?? `have the form ${params.pattern}`}.`;
     case 'minLength':
       return limit === 1 ? 'Must not be empty.' : `Must have at least ${limit} characters.`;
     case 'maxLength':
@@ -450,6 +451,12 @@ function sentence(part: Part, error: ErrorObject): string {
       return `${(error.message ?? 'is not valid').replace(/^must/, 'Must')}.`;
   }
 }
+
+/** What the patterns mean that people meet. */
+const wordedPatterns: Readonly<Record<string, string>> = {
+  [keyPattern]: 'be an id (a UUID), or "ref:" and a reference, such as ref:stripe',
+  [referencePattern]: 'have 1 to 64 letters, digits, dots, hyphens or underscores',
+};
 
 function typeName(type: string | undefined): string {
   const names: Record<string, string> = {

@@ -146,19 +146,19 @@ t.test('a step that the state does not allow says so, in words', async (t) => {
     [() => approve(activity, retired, later), /retired/],
     [() => approve(activity, { ...draft, archived: true }, later), /restore it first/],
     [() => discard(activity, draft, undefined, later), /never|ever/],
-    [() => remove(activity, approved), /retire it instead/],
+    [() => remove(activity, approved, defaultSettings), /retire it instead/],
   ];
   for (const [take, words] of conflicts) t.throws(take, { name: 'StateConflict', message: words });
   t.ok(new StateConflict('x') instanceof Error);
 });
 
 t.test('a deletion leaves no content, and the log knows whether the register showed it', async (t) => {
-  t.strictSame(remove(basis, create(basis, { name: 'B' }, 'b', first).content!), {
+  t.strictSame(remove(basis, create(basis, { name: 'B' }, 'b', first).content!, defaultSettings), {
     operation: 'delete',
     content: null,
     approved: true,
   });
-  t.strictSame(remove(basis, create(basis, { name: 'B' }, 'b', at(first.now, required)).content!), {
+  t.strictSame(remove(basis, create(basis, { name: 'B' }, 'b', at(first.now, required)).content!, defaultSettings), {
     operation: 'delete',
     content: null,
     approved: false,

@@ -39,7 +39,9 @@ t.before(async () => {
     step = edit(definition, step.content!, { name: `p${i}` }, moment());
     await append(pool, writer, actor, [changeOf(definition, step)]);
   }
-  await append(pool, writer, actor, [changeOf(definition, remove(definition, step.content!), step.content!)]);
+  await append(pool, writer, actor, [
+    changeOf(definition, remove(definition, step.content!, defaultSettings), step.content!),
+  ]);
   const draft = { ...moment(), settings: { ...defaultSettings, buildingBlockApproval: 'required' as const } };
   const rest = Array.from({ length: size - 5 }, (_, i) => create(definition, { name: `r${i}` }, `r${i}`, draft));
   await append(

@@ -199,7 +199,7 @@ t.test('what was deleted is gone from then on, with drafts too', async (t) => {
   await write([
     changeOf(
       definitionOf('controller'),
-      remove(definitionOf('controller'), controller.step.content!),
+      remove(definitionOf('controller'), controller.step.content!, defaultSettings),
       controller.step.content!,
     ),
   ]);

@@ -787,11 +787,11 @@ t.test('the limit of a list is 1 to 200, the cursor its own', async (t) => {
   t.equal(again.status, 200, 'where it belongs it is taken');
   await refuseAll(t, [
     ...urls.map((url) => ({ label: url, ask: () => dpo.get(url), ...invalid })),
-    // One that was never given out can be made by hand: then its parts are values like others.
+    // One that was never given out can be made by hand.
     ...[
       `/v1/systems?cursor=${forged(systems, 'x', 'no id')}&q=paged`,
       `/v1/purposes/ref:fields/revisions?cursor=${forged(revisions, 'x', '')}`,
-    ].map((url) => ({ label: url, ask: () => dpo.get(url), status: 400, type: 'validation-failed' })),
+    ].map((url) => ({ label: url, ask: () => dpo.get(url), ...invalid })),
   ]);
 });
 
@@ -866,8 +866,12 @@ t.test('headers in another form are refused by every operation that writes', asy
 function* badHeaders(): Generator<Case> {
   const example = operations.find(({ id }) => id === 'updatePurpose')!;
   const stale = { status: 412, type: 'precondition-failed' };
-  for (const value of ['garbage', '1', '"999"', 'W/"1"', '""', '"*"', ', ,']) {
-    yield { label: `If-Match: ${value}`, ask: send(example, { notes: 'x' }, { 'if-match': value }), ...stale };
+  const unquoted = { status: 400, type: 'validation-failed', in: 'header', at: 'If-Match', codes: ['pattern'] };
+  for (const [value, expected] of [
+    ...['"999"', 'W/"1"', '""', '"*"'].map((value) => [value, stale] as const),
+    ...['garbage', '1', ', ,'].map((value) => [value, unquoted] as const),
+  ]) {
+    yield { label: `If-Match: ${value}`, ask: send(example, { notes: 'x' }, { 'if-match': value }), ...expected };
   }
   for (const operation of writes.filter(({ client }) => client === dpo)) {
     const { id, schema } = operation;

@@ -34,7 +34,7 @@ const approvalBody = component(
           Type.String({ pattern: '^[0-9a-f]{32}$', maxLength: 32, description: 'Id of a finding.' }),
           {
             description:
-              'Findings that the approver has seen and accepts. Other open errors at that moment refuse the approval.',
+              'Ids of findings that the approver has seen and accepts. No checks run yet: an empty list says all there is to say.',
             examples: [[]],
           },
           1000,

@@ -286,7 +286,11 @@ async function sendRegister(
     .catch(refuseMoment);
   const pieces = format.render(composeRegister(registerSource(pool, moment), scope, moment));
   const fileName = `register-${name}-${moment.recordedAt.slice(0, 10)}-${moment.sequence}.${format.extension}`;
-  const body = Readable.from(bytes(pieces), { objectMode: false, highWaterMark: 1024 * 1024 });
+  // Whoever asks for the headers alone gets no document made.
+  const body =
+    request.method === 'HEAD'
+      ? ''
+      : Readable.from(bytes(pieces, request), { objectMode: false, highWaterMark: 1024 * 1024 });
   reply.headers({
     'cache-control': 'private, no-cache',
     'log-sequence': moment.sequence,
@@ -301,8 +305,14 @@ async function sendRegister(
     .send(body);
 }
 
-async function* bytes(pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) yield Buffer.from(piece);
+async function* bytes(pieces: AsyncIterable<string>, request: FastifyRequest): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of pieces) yield Buffer.from(piece);
+  } catch (error) {
+    // The connection breaks, and the caller learns no more; its message may hold values, so the log gets the class alone.
+    request.log.error({ requestId: request.id, errorClass: (error as Error).constructor.name }, 'a register broke off');
+    throw new Error('The register broke off.');
+  }
 }
 
 async function momentOf(session: Session, tenant: string, asked: RegisterQuery): Promise<RegisterMoment> {

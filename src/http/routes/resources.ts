@@ -13,7 +13,7 @@ import { carryOut, found, matches, momentOf, stale, wantedBy, withIds } from '..
 import type { Databases } from '../context.ts';
 import { answers, errors, responses, spaced } from '../operations.ts';
 import { allowed, approved, created, edited, missingName, referenceOf, stepped } from '../outcomes.ts';
-import { cursorAt, missing, nextLink, pageText, refuseCursor, sendItems, sendStored } from '../pages.ts';
+import { cursorAt, missing, nextLink, pageText, refuseCursor, sendItems, sendStored, versionAt } from '../pages.ts';
 import {
   anyOfParameter,
   cursorParameter,
@@ -172,10 +172,7 @@ export function resourceRoutes(
     },
     async (request, reply) => {
       const wanted = readListQuery(definition, request.query as Record<string, unknown>);
-      const page = await database.main.transaction(
-        { readOnly: true, tenant: request.tenant, customPlan: true },
-        (session) => listWorking(session, request.tenant, definition, wanted).catch(refuseCursor),
-      );
+      const page = await listWorking(database.main, request.tenant, definition, wanted).catch(refuseCursor);
       if (page.nextCursor !== undefined) reply.header('link', nextLink(request, page.nextCursor));
       reply.headers({ ...keep, 'log-sequence': page.logSequence }).type('application/json; charset=utf-8');
       return pageText(page.contents, page.nextCursor);
@@ -190,8 +187,7 @@ export function resourceRoutes(
         operationId: `create${name}`,
         tags,
         summary: `Creates a ${noun}`,
-        description:
-          'Only a name is needed: what is absent is not stated, and comes back as a finding, not as an error.',
+        description: 'Only a name is needed: what is absent is not stated.',
         headers: headers(writeHeaders),
         body: schemas.body,
         response: responses(shown(`The new ${noun}.`, 201), errors.creates),
@@ -352,7 +348,7 @@ export function resourceRoutes(
         plan: (seen) => {
           const stored = found(seen);
           if (!matches(request, stored)) throw stale(stored);
-          const step = allowed(() => remove(definition, stored));
+          const step = allowed(() => remove(definition, stored, seen.settings));
           return { changes: [changeOf(definition, step, stored)], answer: { status: 204, headers: {}, body: '' } };
         },
       }),
@@ -466,7 +462,7 @@ export function resourceRoutes(
       return database.main.transaction({ readOnly: true, tenant }, async (session) => {
         const id = (await readId(session, tenant, type, keyOf(request.params))) ?? missing();
         const bound = `revisions ${id}`;
-        const before = cursor === undefined ? undefined : Number(cursorAt(cursor, bound).key);
+        const before = cursor === undefined ? undefined : versionAt(cursor, bound);
         const items = await listRevisions(session, tenant, type, id, before, limit + 1);
         return sendItems(request, reply, items, limit, (last) => sealCursor(bound, String(last.version), ''));
       });
