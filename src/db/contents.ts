@@ -12,7 +12,7 @@ export interface VersionKey {
 
 /** How many bytes of contents one answer holds at most; one content at least. */
 export const pageBytes = 8 * 1024 * 1024;
-const keptCharacters = 32 * 1024 * 1024;
+const keptCharacters = 64 * 1024 * 1024;
 /** Larger ones are rare, and would drive out many small ones. */
 const keptAtMost = 64 * 1024;
 

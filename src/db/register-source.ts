@@ -101,16 +101,19 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
     const asked = sequences.slice(0, pageSize);
     const rows = await read((session) =>
       session.values(
-        `select s.sequence, s.content from (
-           select v.sequence, v.content, n.number,
-             sum(octet_length(v.content)) over (order by n.number) - coalesce(octet_length(v.content), 0) as before
-           from unnest($2::bigint[]) with ordinality as n (sequence, number)
-           join revision v on v.tenant_id = $1 and v.sequence = n.sequence
-         ) s where s.before < $3 or s.number = 1 order by s.number`,
+        // The bytes are summed over lengths alone: rows with their contents would be sorted whole.
+        `select v.sequence, v.content from (
+           select l.number, l.sequence, sum(l.length) over (order by l.number) - l.length as before from (
+             select n.number, n.sequence, coalesce(octet_length(r.content), 0) as length
+             from unnest($2::bigint[]) with ordinality as n (sequence, number)
+             join revision r on r.tenant_id = $1 and r.sequence = n.sequence
+           ) l
+         ) s join revision v on v.tenant_id = $1 and v.sequence = s.sequence where s.before < $3`,
         [tenant, asked, pageBytes],
       ),
     );
-    return rows.map(([each, content]) => (content as string | null) ?? erased(each as number));
+    const found = new Map(rows as [number, string | null][]);
+    return asked.slice(0, rows.length).map((each) => found.get(each) ?? erased(each));
   };
 
   /** Contents in the order of their entries, page by page; the next page is under way while one is used. */
