@@ -150,7 +150,7 @@ begin
       || '","sequence":' || v_size || ',"tenant":"' || p_tenant || '","version":' || p_versions[i] || '}', 'UTF8'));
 
     select coalesce(array_agg(distinct n.id), '{}'), coalesce(array_agg(distinct n.id) filter (where n.type = 'controller'), '{}'),
-        (array_agg(n.id) filter (where n.field = 'controllerId'))[1]
+        (array_agg(n.id) filter (where n.field in ('controllerId', 'processorId')))[1]
       into v_refs, v_controllers, v_controller
       from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id) where n.owner = i;
 

@@ -168,7 +168,7 @@ export function changeOf(definition: ResourceDefinition, step: Step, stored?: Co
     type: definition.type,
     id: content.id as string,
     reference: content.reference as string,
-    name: content.name as string,
+    name: (content.name ?? content.reference) as string,
     version: step.content === null ? (content.version as number) + 1 : (content.version as number),
     step,
     text: step.content === null ? null : canonicalize(step.content),

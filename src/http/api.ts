@@ -10,6 +10,7 @@ import { type Databases, requireTenant } from './context.ts';
 import { documentOptions, documentRoute } from './document.ts';
 import { installProblems, ProblemItemSchema, ProblemSchema } from './problems.ts';
 import { activityRoutes } from './routes/activities.ts';
+import { clientRoutes } from './routes/clients.ts';
 import { healthRoutes } from './routes/health.ts';
 import { logRoutes } from './routes/log.ts';
 import { registerRoutes } from './routes/register.ts';
@@ -64,9 +65,12 @@ export async function installApi(
     requireTenant(tenants, database);
     const schemas = Object.fromEntries(definitions.map((definition) => [definition.type, schemasOf(definition)]));
     for (const definition of definitions) {
+      // Clients stand under the activity that is carried out for them.
+      if (definition.type === 'processorClient') continue;
       resourceRoutes(tenants, database, definition, schemas[definition.type]!);
       if (definition.nature === 'activity') activityRoutes(tenants, database, definition, schemas[definition.type]!);
     }
+    clientRoutes(tenants, database, schemas.processorClient!);
     registerRoutes(tenants, database, schemas);
     logRoutes(tenants, database);
     settingsRoutes(tenants, database);

@@ -787,7 +787,7 @@ function invalidHeader(header: string, message: string): Problem {
   });
 }
 
-function sendStored(
+export function sendStored(
   request: FastifyRequest,
   reply: FastifyReply,
   stored: { text: string; version: number } | undefined,
@@ -858,7 +858,7 @@ export function nextLink(request: FastifyRequest, cursor: string): string {
   return `<${url.pathname}${url.search}>; rel="next"`;
 }
 
-function cursorAt(cursor: string, bound: string): { key: string; id: string } {
+export function cursorAt(cursor: string, bound: string): { key: string; id: string } {
   try {
     return openCursor(cursor, bound);
   } catch (error) {
