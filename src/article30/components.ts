@@ -57,9 +57,7 @@ export function bodyOf(definition: ResourceDefinition): ComponentRef<Record<stri
     {
       ...commonPropertiesOf(definition),
       ...definition.properties,
-      ...Object.fromEntries(
-        Object.entries(readOnly).map(([name, property]) => [name, { ...property, readOnly: true }]),
-      ),
+      ...Object.fromEntries(Object.entries(readOnly).map(([name, property]) => [name, markedReadOnly(property)])),
     },
     {
       additionalProperties: false,
@@ -71,6 +69,11 @@ export function bodyOf(definition: ResourceDefinition): ComponentRef<Record<stri
     ...schema,
     required: requiredOf(definition),
   } as unknown as TSchema) as ComponentRef<Record<string, unknown>>;
+}
+
+/** Beside a `$ref` the document keeps nothing, so a component is marked from outside. */
+function markedReadOnly(property: TSchema): TSchema {
+  return { ...((property as JsonSchema).$ref === undefined ? property : { allOf: [property] }), readOnly: true };
 }
 
 /** What `PATCH` takes (JSON Merge Patch, RFC 7396): members sent are changed, `null` takes a member away. */

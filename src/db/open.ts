@@ -1,5 +1,5 @@
 /** Opens the databases of a service: the embedded PostgreSQL, or the server that the settings name. */
-import { createPool, type Pool, type Target } from './connection.ts';
+import { createPool, DatabaseUnavailable, type Pool, type Target } from './connection.ts';
 import { type EmbeddedDatabase, runningEmbedded, startEmbedded } from './embedded.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import { createTenant } from './tenants.ts';
@@ -48,9 +48,15 @@ export async function openDatabases(settings: DatabaseSettings, log: (line: stri
       );
   } catch (error) {
     await close();
-    throw error;
+    throw error instanceof DatabaseUnavailable ? unreachable(error.cause) : error;
   }
   return { main, reads, close };
+}
+
+/** Where a name has several addresses, Node reports a failure of each, and says nothing of all together. */
+function unreachable(cause: unknown): DatabaseRefused {
+  const { message } = (cause instanceof AggregateError ? cause.errors[0] : cause) as Error;
+  return new DatabaseRefused(`The database of DATABASE_URL cannot be used: ${message.split('\n')[0]}`);
 }
 
 async function openEmbedded(

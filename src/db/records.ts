@@ -100,6 +100,8 @@ export async function look(
       distinct.length === 0 ? null : keys.map((key) => ('id' in key ? key.id : null)),
       distinct.length === 0 ? null : keys.map((key) => ('reference' in key ? key.reference : null)),
     ],
+    // At most it makes the row of somebody who never wrote before: no change of the register, and safe to repeat.
+    { readOnly: true },
   );
   if (row === undefined) throw new Error('prepare_change answers with one row');
   const targets = new Map<string, Target>();

@@ -8,7 +8,8 @@ import { isCountry } from '../reference/countries.ts';
 import { requireCaller, type TokenVerifier } from './caller.ts';
 import { type Databases, requireTenant } from './context.ts';
 import { documentOptions, documentRoute } from './document.ts';
-import { installProblems, ProblemItemSchema, ProblemSchema } from './problems.ts';
+import { query } from './parameters.ts';
+import { installProblems, Problem, ProblemItemSchema, ProblemSchema } from './problems.ts';
 import { activityRoutes } from './routes/activities.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -96,19 +97,20 @@ function addComponentsWithRoutes(app: FastifyInstance): void {
  */
 function refuseUnasked(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
-    const { schema } = route;
-    if (schema === undefined || schema.hide === true) return;
+    const { schema, url } = route;
+    if (schema === undefined || !url.startsWith('/v1/')) return;
     schema.querystring ??= query({});
     if (schema.body !== undefined) return;
-    route.preValidation = [
-      ...[route.preValidation ?? []].flat(),
-      async (request: FastifyRequest) => {
-        if (request.body === undefined) return;
-        const names = typeof request.body === 'object' ? Object.keys(request.body ?? []) : [''];
-        if (names.length > 0) throw unaskedBody(names[0]!);
-      },
-    ];
+    const given = [route.preValidation ?? []].flat();
+    route.preValidation = [...given, async ({ body }) => refuseBody(body)];
   });
+}
+
+function refuseBody(body: unknown): void {
+  // Clients that always send JSON send `{}` where they have nothing to say.
+  if (body === undefined || JSON.stringify(body) === '{}') return;
+  const message = 'This operation takes no body.';
+  throw new Problem('validation-failed', message, { errors: [{ in: 'body', pointer: '', code: 'unknown', message }] });
 }
 
 /** The documentation page loads nothing from another host and may not be framed. */

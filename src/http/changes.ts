@@ -7,7 +7,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Content, customFieldsLimit, type ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
-import type { Moment } from '../article30/life.ts';
+import { type Moment, writableOf } from '../article30/life.ts';
 import { namedKeys, withKeys } from '../article30/shape.ts';
 import type { Pool } from '../db/connection.ts';
 import { newId } from '../db/identifiers.ts';
@@ -175,10 +175,11 @@ export function wantedBy(definition: ResourceDefinition, body: Content): Wanted[
   return namedKeys(definition, body);
 }
 
-/** The body with ids for its keys. What does not exist, here or in this tenant, is named: 422. */
+/** What a body says, with ids for its keys. What does not exist, here or in this tenant, is named: 422. */
 export function withIds(definition: ResourceDefinition, body: Content, seen: Look): Content {
   const flaws: ProblemItem[] = [];
-  const resolved = withKeys(definition, body, (named) => {
+  // Read-only members are ignored, whatever they name.
+  const resolved = withKeys(definition, writableOf(definition, body), (named) => {
     const target = seen.targets.get(targetName(named));
     if (target !== undefined) return target.id;
     flaws.push({
