@@ -1,0 +1,108 @@
+/** The sample register of Certometer against its policy; what it has in common with the others stands in `sample.ts`. */
+import t from 'tap';
+import type { DataCategory, LegalBasis, ProcessingActivity, Recipient } from '../../src/article30/index.ts';
+import { readSample, testSample } from './sample.ts';
+
+const sample = readSample('certometer');
+const { activities, notice } = sample;
+const activity = (name: string) => sample.one<ProcessingActivity>('processingActivity', name);
+
+testSample(sample, {
+  stated: [
+    'email',
+    'laws',
+    'consent',
+    'required',
+    'kind',
+    'claimedNonPersonal',
+    'optOut',
+    'exceptions',
+    'securityMeasureIds',
+  ],
+  grounds: ['consent', 'consent'],
+  // What a register has no field for: the care that is promised, what words mean, what those can do who disagree or
+  // decline, that no measure is perfect, and that the policy may change.
+  promises: [
+    ['scope', [2]],
+    ['dataCategories', [3]],
+    ['consent', [4]],
+    ['obligationToProvide', [19]],
+    ['obligationToProvide', [19]],
+    ['security', [63]],
+    ['amendments', [73]],
+  ],
+});
+
+t.test('what the policy leaves open stays open', async (t) => {
+  for (const { name, role, identified, vendor } of sample.all<Recipient>('recipient'))
+    t.same([role, identified, vendor], [undefined, false, undefined], `${name}: a mere category, in no stated role`);
+
+  let lines = 0;
+  for (const { name, purposes = [], dataLines = [] } of activities) {
+    const bases = purposes.flatMap(({ legalBasisIds = [] }) => legalBasisIds);
+    const stated = name === 'Contact with users about the services' ? ['ref:certometer-consent'] : [];
+    t.same(bases, stated, `${name}: bases`);
+    lines += dataLines.length;
+    t.ok(
+      dataLines.every(({ retention }) => retention === undefined),
+      `${name}: no period`,
+    );
+  }
+  t.ok(lines > 0);
+  t.comment(`${lines} lines of data in ${activities.length} activities`);
+  t.equal(activity('community').purposes, undefined, 'community website and blogs: no purpose is stated');
+  t.same(notice.laws, ['IT Act of 2000'], 'a law, and not whose');
+});
+
+t.test('what the policy says stands in its field', async (t) => {
+  const categories = sample.all<DataCategory>('dataCategory');
+  t.match(
+    categories.filter(({ claimedNonPersonal }) => claimedNonPersonal).map(({ examples }) => examples),
+    [['device type', 'browser type', 'location', 'language preference', 'time zone', 'screen size', /pages/]],
+    'what the policy calls non-personal',
+  );
+  const understanding = activity('understanding-users');
+  t.ok(understanding.operations?.includes('combination'), 'which it combines with personal information');
+  t.same(
+    understanding.dataLines?.map(({ lineId }) => lineId),
+    ['non-identifying', 'personal-information'],
+  );
+
+  const [payments] = [activity('payments')];
+  t.same(
+    payments.dataLines?.map(({ lineId }) => lineId),
+    ['account', 'card-digits'],
+    'four digits of the card',
+  );
+  t.equal(payments.recipients?.[0]?.recipientId, 'ref:certometer-payment-gateways');
+
+  const [contact] = activity('engagement').purposes ?? [];
+  t.match(contact?.optOut, /DND, DNC or NCPR .* not/, 'a registration against calls does not help');
+  t.match(sample.one<LegalBasis>('legalBasis', 'consent').consent, { obtainedBy: 'useOfService' });
+
+  t.match(activity('contacts').dataLines, [
+    { dataSubjectCategoryIds: ['ref:certometer-contacts'], sources: [{ kind: 'thirdParty' }] },
+  ]);
+
+  const shared = ['service-providers', 'affiliates', 'business-partners', 'business-transfers', 'by-consent'];
+  let sharing = 0;
+  for (const { name, recipients = [] } of activities) {
+    if (name === 'Data of contacts of users') continue;
+    sharing++;
+    const found = recipients.map(({ lineId }) => lineId).filter((lineId) => lineId !== 'payment-gateways');
+    t.same(found, shared, `${name}: who may receive the data`);
+    t.same(recipients.at(-1)?.legalBasisIds, ['ref:certometer-consent-to-disclosure'], `${name}: with consent`);
+  }
+  t.ok(sharing > 0);
+  t.comment(`${sharing} activities whose data are shared`);
+
+  const own = activities.flatMap(({ dataLines = [] }) => dataLines).filter(({ required }) => required === false);
+  t.ok(own.length > 0, 'users may decline');
+  t.same(
+    notice.rights?.map(({ right }) => right),
+    ['access', 'rectification', 'erasure', 'restriction', 'objection', 'portability', 'withdrawalOfConsent'],
+  );
+  for (const { right, exceptions } of notice.rights?.slice(0, -1) ?? [])
+    t.match(exceptions, /^Depending on the location/, `${right}: not everywhere`);
+  t.match(sample.controllers, [{ reference: 'certometer', contact: { email: 'support@certometer.com' } }]);
+});

@@ -1,0 +1,95 @@
+/** The sample register of POINT3 against its policy; what it has in common with the others stands in `sample.ts`. */
+import t from 'tap';
+import type { DataCategory, ProcessingActivity, Recipient } from '../../src/article30/index.ts';
+import { readSample, testSample } from './sample.ts';
+
+const sample = readSample('point3');
+const { activities, notice } = sample;
+const activity = (name: string) => sample.one<ProcessingActivity>('processingActivity', name);
+
+testSample(sample, {
+  stated: ['required', 'means', 'optOut', 'cookies', 'declaredNone'],
+  grounds: ['contract'],
+  promises: [['noSale', [43]]],
+});
+
+t.test('what the policy leaves open stays open', async (t) => {
+  t.same(Object.keys(sample.controllers[0] ?? {}), ['reference', 'name', 'registerKept', 'notes'], 'only a name');
+  for (const { name, purposes } of activities) {
+    const bases = purposes?.flatMap(({ legalBasisIds }) => legalBasisIds ?? []) ?? [];
+    const stated = name === 'Cours, examens et autres services' ? ['ref:point3-contrat'] : [];
+    t.same(bases, stated, `${name}: bases`);
+  }
+  t.equal(activity('visites').purposes, undefined, 'automatic collection: no purpose of its own is stated');
+  let lines = 0;
+  for (const { name, dataLines } of activities) {
+    for (const { retention } of dataLines ?? []) {
+      lines++;
+      t.equal(retention, undefined, `${name}: no period is stated`);
+    }
+  }
+  t.ok(lines > 0);
+  t.comment(`${lines} lines of data`);
+
+  const { role, publicBody, country, vendor } = sample.one<Recipient>('recipient', 'chambre-de-commerce');
+  t.same([role, publicBody, country, vendor], [undefined, undefined, undefined, undefined]);
+  t.equal(activity('examens').recipients?.[0]?.dataCategoryIds, undefined, 'which data are disclosed is not stated');
+  t.same(notice.cookies, { used: true }, 'whether consent is asked is not stated');
+  t.same([notice.complaintAuthorities, notice.laws, notice.lastChangedOn], [undefined, undefined, undefined]);
+});
+
+t.test('what the policy says stands in its field', async (t) => {
+  t.match(activity('examens'), {
+    recipients: [{ recipientId: 'ref:point3-chambre-de-commerce', purpose: 'Inscriptions aux examens.' }],
+    declaredNone: ['otherRecipients'],
+  });
+  for (const each of activities) {
+    if (each === activity('examens')) continue;
+    t.same(each.declaredNone, ['recipients'], `${each.name}: data are disclosed in no other way`);
+    const roles = each.recipients?.map(
+      ({ recipientId }) => sample.one<Recipient>('recipient', recipientId.replace('ref:point3-', '')).role,
+    );
+    t.ok(roles?.every((role) => role === 'internal') ?? true, `${each.name}: at most within POINT3`);
+  }
+
+  const categories = sample.all<DataCategory>('dataCategory').length;
+  t.equal(categories, 14);
+  for (const name of ['comptes', 'services', 'amelioration', 'communication', 'promotion', 'demandes']) {
+    const { dataLines = [], purposes } = activity(name);
+    t.equal(dataLines.length, categories, `${name}: all information serves it`);
+    for (const { dataCategoryId, purposeIds } of dataLines)
+      t.same(
+        purposeIds,
+        purposes?.map(({ purposeId }) => purposeId),
+        `${name}: ${dataCategoryId}`,
+      );
+    const optional = dataLines.filter(({ required }) => required === false).map(({ lineId }) => lineId);
+    t.same(optional, ['facultatives', 'autres'], `${name}: what is given by choice`);
+  }
+  t.match(sample.one<DataCategory>('dataCategory', 'examen').examples, [
+    'date de naissance',
+    'numéro de carte d’identité',
+    'numéro de passeport',
+  ]);
+
+  const { operations, means, dataLines = [] } = activity('visites');
+  t.same([operations, means], [['collection', 'combination'], ['automated']]);
+  t.same(
+    dataLines.filter(({ sources }) => sources?.some(({ kind }) => kind === 'observed')).map(({ lineId }) => lineId),
+    ['provenance', 'recherche', 'interaction', 'frequentation', 'activites-en-ligne'],
+  );
+  t.same(
+    dataLines.filter(({ lineId }) => ['compte', 'appareil', 'comptes-externes'].includes(lineId ?? '')).length,
+    3,
+    'what is collected may be associated with these',
+  );
+
+  t.match(activity('promotion').purposes?.[0]?.optOut, /^Désabonnement à tout moment/);
+  t.match(activity('communication').purposes?.[1]?.optOut, /peuvent continuer/);
+  t.match(activity('comptes').purposes?.[0]?.optOut, /désactivé/);
+  t.same(
+    notice.rights?.map(({ right }) => right),
+    ['access', 'rectification'],
+  );
+  t.equal(notice.language, 'fr');
+});

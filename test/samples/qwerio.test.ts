@@ -1,0 +1,145 @@
+/** The sample register of QWERIO against its policy; what it has in common with the others stands in `sample.ts`. */
+import t from 'tap';
+import type {
+  DataCategory,
+  LegalBasis,
+  ProcessingActivity,
+  Recipient,
+  SecurityMeasure,
+  System,
+} from '../../src/article30/index.ts';
+import { readSample, testSample } from './sample.ts';
+
+const sample = readSample('qwerio');
+const { activities, notice } = sample;
+const activity = (name: string) => sample.one<ProcessingActivity>('processingActivity', name);
+const recipient = (name: string) => sample.one<Recipient>('recipient', name);
+
+testSample(sample, {
+  stated: [
+    ...['countries', 'processingCountries', 'email', 'url', 'publicBody', 'locationNote', 'hostedById', 'laws', 'kind'],
+    ...['particularInquiry', 'consent', 'claimedNonPersonal', 'objectives', 'criteria', 'afterwards', 'cookies'],
+    ...['securityMeasureIds', 'responseTime', 'identityCheck', 'complaintAuthorities', 'declaredNone'],
+  ],
+  grounds: ['consent', 'contract'],
+  // What the policy is for, and what QWERIO promises.
+  promises: [
+    ['scope', [5]],
+    ['scope', [5]],
+    ['recipients', [44]],
+    ['noSale', [46]],
+    ['authorityRequests', [94]],
+    ['security', [106]],
+    ['breachNotice', [106]],
+    ['breachNotice', [106]],
+    ['security', [108]],
+    ['amendments', [112]],
+  ],
+});
+
+t.test('what the policy leaves open stays open', async (t) => {
+  const named = [recipient('ovh'), recipient('plausible')];
+  t.same(
+    named.map(({ name, role, country }) => [name, role, country]),
+    [
+      ['OVH', undefined, undefined],
+      ['Plausible', undefined, undefined],
+    ],
+    'named vendors: neither role nor seat is stated',
+  );
+  t.same(
+    sample.all<Recipient>('recipient').filter(({ identified }) => identified === true),
+    named,
+    'all others are categories, or QWERIO itself',
+  );
+  t.equal(recipient('credit-card-companies').role, undefined);
+  t.same(activity('payments').purposes?.[0]?.legalBasisIds, undefined, 'payments: no basis is stated');
+  t.same(activity('payments').dataLines?.[0]?.dataSubjectCategoryIds, undefined, 'payments: nor whose they are');
+  t.ok(sample.all<DataCategory>('dataCategory').every(({ kind }) => kind === undefined));
+  t.same(notice.cookies, { consent: 'beforehand' }, 'whether the site sets cookies of its own is not stated');
+  t.equal(notice.lastChangedOn, undefined, 'the policy has no date');
+
+  let lines = 0;
+  for (const { name, dataLines } of activities) {
+    for (const { retention } of dataLines ?? []) {
+      lines++;
+      t.same([retention?.period, retention?.unlimited], [undefined, undefined], `${name}: no period is stated`);
+    }
+  }
+  t.ok(lines > 0);
+  t.comment(`${lines} lines of data`);
+});
+
+t.test('what the policy says stands in its field', async (t) => {
+  t.match(sample.controllers, [
+    { registerKept: true, contact: { email: 'contact@qwerio.net', url: 'https://qwerio.net/contact/' } },
+  ]);
+  t.equal(
+    sample.one<LegalBasis>('legalBasis', 'consent').consent?.obtainedBy,
+    'useOfService',
+    'consent by registering',
+  );
+
+  for (const name of ['accounts', 'information', 'improvement']) {
+    const { dataLines, recipients, systemIds } = activity(name);
+    t.equal(dataLines?.length, 4);
+    for (const { dataCategoryId, retention } of dataLines ?? []) {
+      t.match(retention?.criteria, /^As long as the person uses the services/, `${name}: ${dataCategoryId}`);
+      t.equal(retention?.afterwards, 'erase', `${name}: ${dataCategoryId} is deleted with the account`);
+    }
+    t.ok(recipients?.some(({ recipientId }) => recipientId === 'ref:qwerio-ovh'));
+    t.ok(systemIds?.includes('ref:qwerio-databases'));
+  }
+  t.match(sample.one<System>('system', 'databases'), { hostedById: 'ref:qwerio-ovh', countries: ['FR'] });
+  t.same(recipient('ovh').processingCountries, ['FR'], 'data are stored in France');
+  for (const { name, declaredNone, transfers } of activities) {
+    t.ok(declaredNone?.includes('transfers'), `${name}: nothing leaves the European Union`);
+    t.equal(transfers, undefined);
+  }
+
+  const withAuthorities = activities.filter(({ recipients }) =>
+    recipients?.some(({ recipientId }) => recipientId === 'ref:qwerio-authorities'),
+  );
+  t.equal(withAuthorities.length, 6);
+  for (const { name, recipients, declaredNone } of withAuthorities) {
+    const line = recipients?.find(({ recipientId }) => recipientId === 'ref:qwerio-authorities');
+    t.equal(line?.particularInquiry, true, `${name}: authorities only in a particular inquiry`);
+    t.ok(declaredNone?.includes('otherRecipients'), `${name}: nobody but those listed`);
+  }
+  t.equal(recipient('authorities').publicBody, true);
+  t.same(
+    ['own-use', 'subcontractors', 'telecommunications-company'].map((name) => recipient(name).role),
+    ['internal', 'processor', 'processor'],
+  );
+  t.ok(activity('payments').recipients?.some(({ recipientId }) => recipientId === 'ref:qwerio-credit-card-companies'));
+
+  const claimed = sample.all<DataCategory>('dataCategory').filter(({ claimedNonPersonal }) => claimedNonPersonal);
+  t.same(
+    claimed.map(({ name }) => name),
+    ['General statistics on the use of the site', 'Data necessary for the basic operation of the site'],
+    'what is said to be anonymous is listed, with the claim',
+  );
+  t.match(activity('audience-measurement').recipients, [{ recipientId: 'ref:qwerio-plausible' }]);
+  t.match(activity('audience-measurement').description, /internal collaborators are excluded/);
+
+  for (const { name, securityMeasureIds } of activities) {
+    const encrypted = securityMeasureIds?.includes('ref:qwerio-encryption') ?? false;
+    t.equal(encrypted, name === 'Online payments', `${name}: encryption is stated of payment information`);
+    t.ok(securityMeasureIds?.includes('ref:qwerio-procedures'), `${name}: the others are stated of all data`);
+  }
+  t.match(sample.one<SecurityMeasure>('securityMeasure', 'encryption'), { objectives: ['encryption'] });
+
+  const rights = notice.rights ?? [];
+  t.same(
+    rights.map(({ right }) => right),
+    ['access', 'rectification', 'erasure', 'complaint'],
+  );
+  for (const { right, how, responseTime, identityCheck } of rights.slice(0, 3)) {
+    t.match(how, /https:\/\/qwerio\.net\/contact\//, `${right}: through the contact page`);
+    t.equal(responseTime, 'P30D', `${right}: within 30 days`);
+    t.match(identityCheck, /photocopy/, `${right}: proof of identity`);
+  }
+  t.match(rights[1]?.how, /log in to the account/);
+  t.match(notice, { complaintAuthorities: ['FR-CNIL'], language: 'en' });
+  t.equal(notice.laws?.length, 2);
+});
