@@ -23,6 +23,6 @@ export async function buildApp(
     routerOptions: { maxParamLength: 200 },
     schemaController,
   });
-  await installApi(app, database, await createTokenVerifier(config), isReady);
+  await installApi(app, database, await createTokenVerifier(config), isReady, config.limits);
   return app;
 }

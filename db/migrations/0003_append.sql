@@ -8,6 +8,16 @@
 --   RP409 a change with the same idempotency key is under way
 --   RP422 a chain of references of the same type turns back on itself
 
+-- Tells the planner how many resources there are now, within the transaction that adds them. A new database has no
+-- statistics; PostgreSQL then takes any index that begins with tenant and type for as good as the primary key, and checks
+-- each foreign key by walking through all resources of a type. A cluster keeps statistics by shard, each on its own.
+create function count_resources() returns void language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  if not exists (select from pg_extension where extname = 'citus') then
+    analyze (skip_locked) resource (tenant_id, resource_type, resource_id, reference);
+  end if;
+end $$;
+
 -- Changes i = 1..n stand in parallel arrays. Links and facets of all changes stand in arrays of their own, with the
 -- number of the change that owns them. `p_content_hashes[i]` is SHA-256(nonce, canonical {content, reason}).
 create function append_changes(
@@ -58,7 +68,7 @@ begin
   -- The present. RETURNING, because a cluster forwards an INSERT … SELECT into one tenant only with it.
   with inserted as (
     insert into resource (tenant_id, resource_type, resource_id, reference, name, version, approved_version, state, archived, created_at, updated_at, searched)
-      select p_tenant, c.type, c.id, c.reference, c.name, 1, c.approved_version, c.state, c.archived, c.created, c.updated, to_tsvector('simple', c.searched)
+      select p_tenant, c.type, c.id, c.reference, c.name, 1, c.approved_version, c.state, c.archived, c.created, c.updated, array_to_tsvector(string_to_array(c.searched, ' '))
       from unnest(p_types, p_ids, p_references, p_names, p_versions, p_approved_versions, p_states, p_archived, p_created, p_updated, p_searched, p_operations)
         as c (type, id, reference, name, version, approved_version, state, archived, created, updated, searched, operation)
       where c.version = 1 and c.operation <> 'delete'
@@ -68,7 +78,7 @@ begin
     with updated as (
       update resource r set
           reference = c.reference, name = c.name, version = c.version, approved_version = c.approved_version,
-          state = c.state, archived = c.archived, updated_at = c.updated, searched = to_tsvector('simple', c.searched)
+          state = c.state, archived = c.archived, updated_at = c.updated, searched = array_to_tsvector(string_to_array(c.searched, ' '))
         from unnest(p_types, p_ids, p_references, p_names, p_versions, p_approved_versions, p_states, p_archived, p_updated, p_searched, p_operations)
           as c (type, id, reference, name, version, approved_version, state, archived, updated, searched, operation)
         where r.tenant_id = p_tenant and r.resource_type = c.type and r.resource_id = c.id and r.version = c.version - 1 and c.operation <> 'delete'
@@ -101,17 +111,23 @@ begin
         and not exists (select from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value)
           where n.owner = c.owner and n.facet = f.facet and n.value = f.value);
   end if;
+  if v_count >= 500 then
+    perform count_resources();
+  end if;
+  -- Joined, not taken by subscript: to find an element of an array of texts PostgreSQL walks through those before it.
   with inserted as (
     insert into link as l (tenant_id, source_type, source_id, field, target_type, target_id, in_working, in_approved, was_approved)
-      select p_tenant, p_types[n.owner], p_ids[n.owner], n.field, n.type, n.id, true, p_approved[n.owner], p_approved[n.owner]
+      select p_tenant, c.type, c.id, n.field, n.type, n.id, true, c.approved, c.approved
       from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
+      join unnest(p_types, p_ids, p_approved) with ordinality as c (type, id, approved, number) on c.number = n.owner
       on conflict on constraint link_pkey do update set in_working = true where not l.in_working
       returning 1
   ) select count(*) into v_written from inserted;
   with inserted as (
     insert into facet (tenant_id, resource_type, resource_id, facet, value)
-      select p_tenant, p_types[n.owner], p_ids[n.owner], n.facet, n.value
+      select p_tenant, c.type, c.id, n.facet, n.value
       from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value)
+      join unnest(p_types, p_ids) with ordinality as c (type, id, number) on c.number = n.owner
       on conflict on constraint facet_pkey do nothing
       returning 1
   ) select count(*) into v_written from inserted;

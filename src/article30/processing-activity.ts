@@ -669,6 +669,7 @@ export const processingActivity = defineResource({
     startedOn: (content) => written(content).startedOn,
     endedOn: (content) => written(content).retirement?.endedOn ?? written(content).endedOn,
     country: (content) => [...new Set((written(content).transfers ?? []).flatMap(({ country }) => country ?? []))],
+    transfers: (content) => ((written(content).transfers ?? []).length > 0 ? 'true' : undefined),
     department: (content) => written(content).department,
     dpia: (content) => written(content).dpia?.state,
   },

@@ -123,6 +123,7 @@ export const processorActivity = defineResource({
   facets: {
     reviewDueOn: (content) => written(content).reviewDueOn,
     country: (content) => [...new Set((written(content).transfers ?? []).flatMap(({ country }) => country ?? []))],
+    transfers: (content) => ((written(content).transfers ?? []).length > 0 ? 'true' : undefined),
   },
   filters: {
     processorId: {

@@ -1,5 +1,11 @@
 /** The clients of a processor activity, in the order of their references. */
+import { createHash } from 'node:crypto';
 import type { Session } from './connection.ts';
+
+/** The reference of a client follows from activity and controller, by their ids: the pair is unique because references are. */
+export function clientReference(activity: string, controller: string): string {
+  return createHash('sha256').update(`${activity} ${controller}`).digest('hex').slice(0, 32);
+}
 
 /** Working contents of the clients of an activity, after a client by its reference. */
 export async function listClients(

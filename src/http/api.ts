@@ -13,11 +13,16 @@ import { installProblems, Problem, ProblemItemSchema, ProblemSchema } from './pr
 import { activityRoutes } from './routes/activities.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { healthRoutes } from './routes/health.ts';
+import { importRoutes } from './routes/imports.ts';
 import { logRoutes } from './routes/log.ts';
+import { referenceRoutes } from './routes/reference.ts';
 import { registerRoutes } from './routes/register.ts';
 import { resourceRoutes, schemasOf } from './routes/resources.ts';
+import { statisticsRoutes } from './routes/statistics.ts';
 import { meRoute, settingsRoutes } from './routes/tenancy.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { transferRoutes } from './routes/transfers.ts';
+import { vendorRoutes } from './routes/vendors.ts';
 import { createValidator, installJsonParser } from './validation.ts';
 
 /** What the constructor of the app must be told, so that schemas are judged as the document says. */
@@ -31,12 +36,14 @@ export const schemaController = {
 
 /**
  * @param isReady whether the service may say that it is ready; what it was started for may have to be done first
+ * @param limits in bytes
  */
 export async function installApi(
   app: FastifyInstance,
   database: Databases,
   verifier: TokenVerifier,
   isReady: () => boolean,
+  limits: { readonly importFile: number },
 ): Promise<void> {
   installProblems(app);
   installJsonParser(app);
@@ -72,8 +79,13 @@ export async function installApi(
       if (definition.nature === 'activity') activityRoutes(tenants, database, definition, schemas[definition.type]!);
     }
     clientRoutes(tenants, database, schemas.processorClient!);
+    vendorRoutes(tenants, database, schemas.recipient!);
     registerRoutes(tenants, database, schemas);
+    transferRoutes(tenants, database);
+    statisticsRoutes(tenants, database);
+    referenceRoutes(tenants);
     logRoutes(tenants, database);
+    importRoutes(tenants, database, limits.importFile);
     settingsRoutes(tenants, database);
   });
 }

@@ -1,12 +1,11 @@
 /** The clients of a processor activity, Art. 30(2)(a): a collection under the activity, each client by its controller. */
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { bodyOf } from '../../article30/components.ts';
 import { type Content, component, resolved } from '../../article30/definition.ts';
 import { definitionOf } from '../../article30/index.ts';
 import { create, edit, remove, stated, writableOf } from '../../article30/life.ts';
-import { listClients } from '../../db/clients.ts';
+import { clientReference, listClients } from '../../db/clients.ts';
 import { newId } from '../../db/identifiers.ts';
 import { sealCursor } from '../../db/lists.ts';
 import { changeOf, type Key, readKey } from '../../db/records.ts';
@@ -166,10 +165,9 @@ export function clientRoutes(app: FastifyInstance, database: Databases, schemas:
         ...(request.body as Content),
         processorActivityId: activity,
         controllerId: controller,
-        name: 'client',
       };
       return carryOut(database.main, request, reply, {
-        subject: { type: definition.type, key: { reference: referenceOf(activity, controller) } },
+        subject: { type: definition.type, key: { reference: clientReference(activity, controller) } },
         wanted: wantedBy(definition, body),
         plan: (seen): Outcome => {
           const moment = momentOf(seen);
@@ -185,7 +183,7 @@ export function clientRoutes(app: FastifyInstance, database: Databases, schemas:
           }
           const step =
             working === undefined
-              ? create(definition, writable, referenceOf(activity, controller), moment)
+              ? create(definition, writable, clientReference(activity, controller), moment)
               : allowed(() => edit(definition, working, writable, moment));
           if (step.approved) requireApprovedTargets(definition, writable, seen);
           const change = changeOf(definition, step);
@@ -246,12 +244,7 @@ async function pathIds(
 
 async function clientKey(database: Databases, request: FastifyRequest): Promise<Key> {
   const { activity, controller } = await pathIds(database, request);
-  return { reference: referenceOf(activity, controller) };
-}
-
-/** The reference of a client follows from activity and controller: the pair is unique because references are. */
-function referenceOf(activity: string, controller: string): string {
-  return createHash('sha256').update(`${activity} ${controller}`).digest('hex').slice(0, 32);
+  return { reference: clientReference(activity, controller) };
 }
 
 function missing(): Problem {
