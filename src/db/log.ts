@@ -28,7 +28,7 @@ export interface Head {
 }
 
 /** A time as the log writes it: exactly three decimals, whatever PostgreSQL leaves out. */
-const logTime = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+export const logTime = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 export async function readHead(session: Session, tenant: string): Promise<Head> {
   const [row] = await session.query<Head>(

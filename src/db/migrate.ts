@@ -10,6 +10,12 @@ export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
+/** Names of the migrations of this version, in their order. */
+async function migrationFiles(): Promise<string[]> {
+  const names = await readdir(new URL('migrations/', folder));
+  return names.filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
+}
+
 /**
  * Applies the migrations that are missing and grants the service's role what it needs. Safe to run twice and side by
  * side: a lock lets one process at a time through.
@@ -18,7 +24,7 @@ export class MigrationError extends Error {
  * @returns the files that were applied
  */
 export async function migrate(owner: Pool, serviceRole: string): Promise<string[]> {
-  const files = (await readdir(new URL('migrations/', folder))).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
+  const files = await migrationFiles();
   const grants = await readFile(new URL('grants.sql', folder), 'utf8');
   return owner.transaction({}, async (session) => {
     await session.query("select pg_advisory_xact_lock(hashtextextended('article-30-register migrations', 0))");
@@ -62,7 +68,7 @@ export async function migrate(owner: Pool, serviceRole: string): Promise<string[
  * @throws MigrationError when the database is newer than this version
  */
 export async function pendingMigrations(service: Pool): Promise<string[]> {
-  const files = (await readdir(new URL('migrations/', folder))).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort();
+  const files = await migrationFiles();
   const [there] = await service.query<{ there: boolean }>("select to_regclass('migration') is not null as there");
   if (there?.there !== true) return files;
   const applied = await service.query<{ name: string }>('select name from migration');

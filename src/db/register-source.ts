@@ -4,7 +4,7 @@ import { definitions } from '../article30/index.ts';
 import type { Block, RegisterMoment, RegisterScope, RegisterSource, Selection } from '../article30/register.ts';
 import { defaultSettings, type Settings } from '../article30/settings.ts';
 import type { Pool, Session } from './connection.ts';
-import { type Head, readHead, readRootHash } from './log.ts';
+import { type Head, logTime, readHead, readRootHash } from './log.ts';
 
 /** How many contents are fetched at a time, and how many bytes of them: at some 4 KB each, a page is 2 MB. */
 const pageSize = 500;
@@ -60,8 +60,8 @@ async function sequenceOf(
 async function recordedAtOf(session: Session, tenant: string, sequence: number): Promise<string> {
   const [row] = await session.query<{ at: string }>(
     sequence === 0
-      ? `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at from tenant where tenant_id = $1`
-      : `select to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at from revision where tenant_id = $1 and sequence = $2`,
+      ? `select ${logTime('created_at')} as at from tenant where tenant_id = $1`
+      : `select ${logTime('recorded_at')} as at from revision where tenant_id = $1 and sequence = $2`,
     sequence === 0 ? [tenant] : [tenant, sequence],
   );
   return row!.at;
