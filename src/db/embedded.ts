@@ -247,7 +247,15 @@ async function launchServer(
     void server.ended.then(() => stopping.removeEventListener('abort', server.finish));
 
     const ended = await Promise.race([ready.promise, server.ended]);
-    if (ended === undefined) return server;
+    if (ended === undefined) {
+      // It says so a moment before it writes so into its lock file, where other processes look.
+      let gone = false;
+      void server.ended.then(() => {
+        gone = true;
+      });
+      while (!gone && serverState(folder)?.ready !== true) await sleep(2);
+      return server;
+    }
     if (stopping.aborted || !OCCUPIED.test(complaint ?? '') || performance.now() > deadline) {
       throw new Error(`PostgreSQL does not start on ${folder}: ${complaint ?? ended}`);
     }
