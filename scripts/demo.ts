@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
 import { runningEmbedded } from '../src/db/embedded.ts';
 import { createTenantsBeside } from '../src/db/open.ts';
-import { signLocalToken } from '../src/http/caller.ts';
+import { signLocalToken } from '../src/http/local-tokens.ts';
 import { startFailure, startService, stopOnSignal } from '../src/server.ts';
 import { bringIn } from './samples.ts';
 

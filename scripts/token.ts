@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ConfigError, readConfig } from '../src/config.ts';
-import { signLocalToken } from '../src/http/caller.ts';
+import { signLocalToken } from '../src/http/local-tokens.ts';
 import { ROLES, type Role } from '../src/http/permissions.ts';
 
 const usage = `usage: npm run --silent token -- --tenant T [--tenant T2] --role R [--role R2] [--subject S] [--ttl 1h] [--create-tenant]

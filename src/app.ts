@@ -3,9 +3,9 @@ import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import { newId } from './db/identifiers.ts';
 import { installApi, schemaController } from './http/api.ts';
-import { createTokenVerifier } from './http/caller.ts';
 import type { Databases } from './http/context.ts';
 import { problemServerOptions } from './http/problems.ts';
+import { createTokenVerifier } from './http/tokens.ts';
 
 /** @param isReady what `/health/ready` asks besides the database */
 export async function buildApp(
@@ -27,6 +27,9 @@ export async function buildApp(
     routerOptions: { maxParamLength: 200 },
     schemaController,
   });
-  await installApi(app, database, await createTokenVerifier(config), isReady, config.limits.requests);
+  const verifier = await createTokenVerifier(config, { log: app.log });
+  // The first caller need not wait for the keys, and who set a wrong address reads of it at once.
+  app.addHook('onListen', async () => void verifier.isReady());
+  await installApi(app, database, verifier, isReady, config);
   return app;
 }

@@ -46,7 +46,12 @@ export interface TokenIssuer {
   readonly audience: string;
   /** Absent: found by the issuer's `/.well-known/openid-configuration`. */
   readonly jwksUrl?: string;
+  /** `JWT`: tokens whose header `typ` is `JWT` or absent are believed too, where their claims are no ID token's. */
+  readonly tokenType: TokenType;
 }
+
+export const TOKEN_TYPES = ['at+jwt', 'JWT'] as const;
+export type TokenType = (typeof TOKEN_TYPES)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -60,7 +65,7 @@ export class ConfigError extends Error {
 export const SETTINGS = {
   HOST: { default: '127.0.0.1', meaning: 'address to listen on; any but loopback needs AUTH_ISSUER' },
   PORT: { default: '3000', meaning: 'port to listen on; 0 takes a free one' },
-  PUBLIC_URL: { meaning: 'address under which people reach the service, for links' },
+  PUBLIC_URL: { meaning: 'address under which people reach the service, for links and metadata' },
   LOG_LEVEL: { default: 'info', meaning: LOG_LEVELS.join(', ') },
   DATA_DIR: { default: './data', meaning: 'folder of the embedded PostgreSQL and of the keys' },
   DATABASE_URL: { meaning: 'PostgreSQL 15 or newer; absent: the embedded one in DATA_DIR' },
@@ -70,6 +75,10 @@ export const SETTINGS = {
   AUTH_ISSUER: { meaning: 'issuer of the tokens; absent: local tokens (npm run token), loopback only' },
   AUTH_AUDIENCE: { meaning: 'audience that a token must be for; needed with AUTH_ISSUER' },
   AUTH_JWKS_URL: { meaning: "the issuer's keys; absent: found by its openid-configuration" },
+  AUTH_TYP_HEADER: {
+    default: 'at+jwt',
+    meaning: 'typ of access tokens; JWT for issuers that do not write at+jwt (RFC 9068)',
+  },
   AUTH_TENANT_CLAIM: { default: 'tenant', meaning: 'claim with the references of tenants; dots lead into objects' },
   AUTH_ROLES_CLAIM: { default: 'roles', meaning: 'claim with the roles; dots lead into objects' },
   SIGNING_KEY_FILE: { meaning: 'key that signs exports and checkpoints; absent: one in DATA_DIR' },
@@ -162,20 +171,27 @@ function readIssuer(given: (name: SettingName) => string | undefined): TokenIssu
   const issuer = given('AUTH_ISSUER');
   const audience = given('AUTH_AUDIENCE');
   const jwks = given('AUTH_JWKS_URL');
+  const type = given('AUTH_TYP_HEADER') ?? SETTINGS.AUTH_TYP_HEADER.default;
   if (issuer === undefined) {
-    const lone = audience !== undefined ? 'AUTH_AUDIENCE' : jwks !== undefined ? 'AUTH_JWKS_URL' : undefined;
+    const lone = (['AUTH_AUDIENCE', 'AUTH_JWKS_URL', 'AUTH_TYP_HEADER'] as const).find((name) => given(name));
     if (lone === undefined) return undefined;
     throw new ConfigError(`${lone} is set without AUTH_ISSUER; set both, or neither for local tokens.`);
   }
   const address = webAddress('AUTH_ISSUER', issuer);
+  if (address.search !== '') throw new ConfigError('AUTH_ISSUER has a query (?), which no issuer has.');
   if (audience === undefined) {
     throw new ConfigError('AUTH_ISSUER is set without AUTH_AUDIENCE; name the audience that tokens must be for.');
   }
+  const tokenType = TOKEN_TYPES.find((each) => each.toLowerCase() === type.toLowerCase());
+  if (tokenType === undefined) {
+    throw new ConfigError(`AUTH_TYP_HEADER is ${quoted(type)}; it must be one of ${TOKEN_TYPES.join(', ')}.`);
+  }
+  const named = { url: issuer, audience, tokenType };
   if (jwks === undefined) {
     keyAddress('AUTH_ISSUER', address);
-    return { url: issuer, audience };
+    return named;
   }
-  return { url: issuer, audience, jwksUrl: keyAddress('AUTH_JWKS_URL', webAddress('AUTH_JWKS_URL', jwks)).href };
+  return { ...named, jwksUrl: keyAddress('AUTH_JWKS_URL', webAddress('AUTH_JWKS_URL', jwks)).href };
 }
 
 function keyAddress(name: SettingName, address: URL): URL {

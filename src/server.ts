@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { DatabaseRefused, openDatabases } from './db/open.ts';
+import { forgetOldPlans } from './db/imports.ts';
+import { DatabaseRefused, type OpenDatabases, openDatabases } from './db/open.ts';
 import { createTenant, forgetOldAnswers } from './db/tenants.ts';
 
 /** The tenant that is there from the start where tokens are made locally. */
@@ -28,7 +29,7 @@ export async function startService(config: Config, isReady?: () => boolean): Pro
     if (config.auth.issuer === undefined) await createTenant(database.main, localTenant);
     const app = await buildApp(config, database, isReady);
     const address = await app.listen({ host: config.host, port: config.port });
-    const sweep = setInterval(() => void forgetOldAnswers(database.main).catch(() => {}), sweepEveryMs);
+    const sweep = setInterval(() => void forgetWhatIsOld(database), sweepEveryMs);
     return {
       address,
       async stop() {
@@ -47,6 +48,11 @@ export async function startService(config: Config, isReady?: () => boolean): Pro
     await database.close();
     throw error;
   }
+}
+
+/** What is kept for a time only. What fails, because the database is away, is done the next time. */
+async function forgetWhatIsOld({ main }: OpenDatabases): Promise<void> {
+  await Promise.allSettled([forgetOldAnswers(main), forgetOldPlans(main)]);
 }
 
 /** PostgreSQL's own log is for those who look for trouble; that it went down or came up is for everybody. */

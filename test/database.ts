@@ -7,7 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { createPool, type Pool, type Target } from '../src/db/connection.ts';
 import { startEmbedded } from '../src/db/embedded.ts';
@@ -118,4 +118,11 @@ async function withPool<T>(target: Target, work: (pool: Pool) => Promise<T>): Pr
   } finally {
     await pool.close();
   }
+}
+
+/** The target as `DATABASE_URL` has it. */
+export function addressOf(target: Target): string {
+  if ('url' in target) return target.url;
+  const host = 'path' in target ? encodeURIComponent(dirname(target.path)) : `${target.host}:${target.port}`;
+  return `postgres://${target.username}:${target.password}@${host}/${target.database}`;
 }

@@ -16,7 +16,7 @@ interface Operation {
 }
 
 const verbs =
-  /^(list|get|create|replace|update|delete|archive|restore|discard|approve|submit|reject|review|retire|download)[A-Z]\w+$/;
+  /^(list|get|create|replace|update|delete|archive|restore|discard|approve|submit|reject|review|retire|complete|download|plan|apply)[A-Z]\w+$/;
 
 const { app } = await startService(t);
 

@@ -19,9 +19,17 @@ export interface Operation {
   readonly form: string;
   /** Whose operation it is, when it is one of a resource. */
   readonly definition: ResourceDefinition | undefined;
+  /** Which of the things that a holder has `{key}` names. */
+  readonly keyed: string;
   /** The document says that it needs no token. */
   readonly open: boolean;
 }
+
+/** The resources that have a collection of their own. Clients stand under the activity that is carried out for them. */
+export const collections = definitions.filter(({ type }) => type !== 'processorClient');
+
+/** What the keys of other collections name. */
+const otherCollections: Readonly<Record<string, string>> = { imports: 'importPlan', reviews: 'review' };
 
 /** Forms that mean another thing, or only exist, for activities. */
 const ofActivities = ['submit', 'approve', 'reject', 'retire', 'review'];
@@ -32,10 +40,11 @@ export function operationsOf(app: FastifyInstance): Operation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).flatMap(([word, { operationId, security }]) => {
       const [, collection, ...rest] = path.slice(1).split('/');
-      const definition = definitions.find((each) => each.path === collection);
+      const definition = collections.find((each) => each.path === collection);
       const kind = definition?.nature === 'activity' && ofActivities.includes(rest[1] ?? '') ? 'activity' : 'resource';
       const form = definition === undefined ? path : ['', 'v1', `{${kind}}`, ...rest].join('/');
-      const operation = { path, definition, open: security?.length === 0 };
+      const keyed = definition?.type ?? otherCollections[collection ?? ''] ?? 'processingActivity';
+      const operation = { path, definition, keyed, open: security?.length === 0 };
       const method = word.toUpperCase();
       const named = { ...operation, id: operationId, method, form: `${method} ${form}` };
       return method === 'GET' ? [named, { ...named, id: `${operationId} (HEAD)`, method: 'HEAD' }] : [named];
@@ -46,6 +55,10 @@ type Paths = { paths: Record<string, Record<string, { operationId: string; secur
 
 /** Whether it is one of those that change something. */
 export const changes = ({ method }: Operation): boolean => method !== 'GET' && method !== 'HEAD';
+
+/** Those that only work out what would change: the register and its log stay as they are. */
+export const planning = ({ form }: Operation): boolean =>
+  form === 'POST /v1/imports' || form === 'POST /v1/{resource}/{key}/replace';
 
 /** Method and path of every route that the app really answers, keys as `{key}`. */
 export function routesOf(app: FastifyInstance): string[] {
@@ -70,7 +83,7 @@ export interface Holding {
   readonly prefix: string;
   /** In every name. */
   readonly word: string;
-  /** The approved example of each type. */
+  /** The approved example of each type, and what else has a key. */
   readonly examples: ReadonlyMap<string, Content>;
 }
 
@@ -81,25 +94,68 @@ export function exampleOf(definition: ResourceDefinition, { prefix, word }: Pick
   return { ...rest, name: `${word} ${name}`, reference: `${prefix}${reference}` };
 }
 
+const unconditional = { 'if-match': '*' };
+
+/** A second controller, whom the examples of the processor's record name as client. */
+const client = { reference: 'beta', name: 'Beta Ltd', contact: { email: 'privacy@beta.example' } };
+
+/** How many resources of a type a holder has. */
+export const heldOf = ({ type }: ResourceDefinition): number => (type === 'controller' ? 2 : 1);
+
 /** Creates and approves the examples, what is named before what names it. In this tenant nothing approves itself. */
-export async function hold(client: Client, prefix: string, word: string, settings: object = {}): Promise<Holding> {
+export async function hold(caller: Client, prefix: string, word: string, settings: object = {}): Promise<Holding> {
   const examples = new Map<string, Content>();
   const body = { buildingBlockApproval: 'required', ...settings };
-  await succeed(client.call('PUT', '/v1/settings', { body, headers: { 'if-match': '*' } }));
-  const waiting = new Set(definitions);
+  await succeed(caller.call('PUT', '/v1/settings', { body, headers: unconditional }));
+  const controller = collections.find(({ type }) => type === 'controller')!;
+  const named = { ...client, reference: `${prefix}${client.reference}`, name: `${word} ${client.name}` };
+  await approve(caller, controller, await succeed(caller.post(`/v1/${controller.path}`, named)));
+  const waiting = new Set(collections);
   while (waiting.size > 0) {
     const ready = [...waiting].filter((definition) =>
       namedKeys(definition, definition.example).every(({ type }) => examples.has(type)),
     );
     if (ready.length === 0) throw new Error('The examples name each other in a circle.');
     for (const definition of ready) {
-      const made = await succeed(client.post(`/v1/${definition.path}`, exampleOf(definition, { prefix, word })));
-      examples.set(definition.type, await approve(client, definition, made));
+      const made = await succeed(caller.post(`/v1/${definition.path}`, exampleOf(definition, { prefix, word })));
+      examples.set(definition.type, await approve(caller, definition, made));
       waiting.delete(definition);
     }
   }
-  return { client, prefix, word, examples };
+  const holding = { client: caller, prefix, word, examples };
+  examples.set('processorClient', await asClient(holding, examples.get('processorActivity')!));
+  examples.set('importPlan', await planned(holding, `${prefix}imported`));
+  examples.set('review', await asked(holding, 'Example'));
+  return holding;
 }
+
+/** The second controller made a client of an activity. */
+async function asClient({ client: caller, prefix }: Holding, { id }: Content): Promise<Content> {
+  const url = `/v1/processor-activities/${id}/clients/ref:${prefix}${client.reference}`;
+  return succeed(caller.call('PUT', url, { body: { actsAs: 'controller' } }));
+}
+
+const reviewOf = (prefix: string, reason: string) => ({
+  subjects: [{ type: 'processingActivity', key: `ref:${prefix}invoicing` }],
+  reason,
+});
+
+/** A review that is open, of the activity of the examples. */
+async function asked({ client: caller, prefix, word }: Holding, reason: string): Promise<Content> {
+  const { items } = await succeed(caller.post('/v1/reviews', reviewOf(prefix, `${word}: ${reason}`)));
+  return (items as Content[])[0]!;
+}
+
+/** The plan of an import that creates one purpose. */
+function planned({ client: caller, word }: Holding, reference: string): Promise<Content> {
+  return succeed(caller.post('/v1/imports?source=register', importOf(word, reference)));
+}
+
+const importOf = (word: string, reference: string) => ({
+  controllers: [],
+  blocks: { purpose: { [reference]: { reference, name: `${word} from a file` } } },
+  entries: [],
+});
 
 /** The content of a success. */
 async function succeed(answer: Promise<Answer>): Promise<Content> {
@@ -107,8 +163,6 @@ async function succeed(answer: Promise<Answer>): Promise<Content> {
   if (status >= 300) throw new Error(`A preparation was answered with ${status}: ${text}`);
   return json as Content;
 }
-
-const unconditional = { 'if-match': '*' };
 
 function approve(client: Client, { path }: ResourceDefinition, { id }: Content): Promise<Content> {
   return succeed(client.post(`/v1/${path}/${id}/approve`, undefined, unconditional));
@@ -132,6 +186,8 @@ export interface PreparedRequest {
   readonly body?: unknown;
   /** What the path's key names. */
   readonly target?: Content;
+  /** The other keys of the path. */
+  readonly keys?: Readonly<Record<string, string>>;
 }
 
 /** Asks the request of an operation in another's name. */
@@ -139,7 +195,15 @@ export function ask(client: Client, { method, url, headers, body }: PreparedRequ
   return client.call(method, url, { headers, ...(body === undefined ? {} : { body }) });
 }
 
-type Ready = { target?: Content; headers?: Record<string, string>; body?: unknown; query?: string };
+interface Ready {
+  target?: Content;
+  keys?: Record<string, string>;
+  /** The version for `If-Match`, when it is not that of the target; null where there is none yet. */
+  version?: unknown;
+  headers?: Record<string, string>;
+  body?: unknown;
+  query?: string;
+}
 type Preparation = (holding: Holding, definition: ResourceDefinition) => Ready | Promise<Ready>;
 
 const step = async (holding: Holding, { path }: ResourceDefinition, { id }: Content, word: string, body?: object) =>
@@ -153,11 +217,18 @@ const asSubmitted: Preparation = async (holding, definition) => ({
   target: await step(holding, definition, await draft(holding, definition), 'submit'),
 });
 const nothing: Preparation = () => ({});
+/** A draft of a processor activity with a client. */
+const withClient: Preparation = async (holding, definition) => {
+  const target = await draft(holding, definition);
+  const { controllerId, version } = await asClient(holding, target);
+  return { target, keys: { controllerKey: String(controllerId) }, version };
+};
 
 /** What must be there before an operation, and what is sent with it. */
 const preparations: Record<string, Preparation> = {
   'GET /health/live': nothing,
   'GET /health/ready': nothing,
+  'GET /.well-known/oauth-protected-resource': nothing,
   'GET /v1/me': nothing,
   'GET /v1/tenants': nothing,
   'POST /v1/tenants': () => ({ body: { reference: freshReference() } }),
@@ -173,6 +244,60 @@ const preparations: Record<string, Preparation> = {
   'GET /v1/register.ndjson': nothing,
   'GET /v1/register.csv': nothing,
   'GET /v1/register/entries/{key}': ({ examples }) => ({ target: examples.get('processingActivity')! }),
+
+  'GET /v1/transfers': nothing,
+  'GET /v1/statistics': nothing,
+  'GET /v1/reference/countries': nothing,
+  'GET /v1/reference/adequacy-decisions': nothing,
+  'GET /v1/reference/supervisory-authorities': nothing,
+  'GET /v1/reference/legal-grounds': nothing,
+  'GET /v1/reference/transfer-mechanisms': nothing,
+  'GET /v1/reference/vendors': nothing,
+
+  'POST /v1/{resource}/from-vendor': () => ({
+    body: { vendor: 'stripe', roles: ['processor'], reference: freshReference() },
+  }),
+  'GET /v1/{resource}/{key}/vendor-suggestions': example,
+  'POST /v1/{resource}/{key}/replace': async (holding, definition) => ({
+    ...(await asDraft(holding, definition)),
+    body: { by: holding.examples.get(definition.type)!.id },
+  }),
+
+  'POST /v1/imports': ({ word }) => ({ query: '?source=register', body: importOf(word, freshReference()) }),
+  'GET /v1/imports': nothing,
+  'GET /v1/imports/{key}': ({ examples }) => ({ target: examples.get('importPlan')! }),
+  'POST /v1/imports/{key}/apply': async (holding) => ({
+    target: await planned(holding, freshReference()),
+    version: null,
+  }),
+
+  'GET /v1/reviews': nothing,
+  'POST /v1/reviews': ({ prefix, word }) => ({ body: reviewOf(prefix, `${word}: ${freshReference()}`) }),
+  'GET /v1/reviews/{key}': ({ examples }) => ({ target: examples.get('review')! }),
+  'POST /v1/reviews/{key}/complete': async (holding) => ({
+    target: await asked(holding, freshReference()),
+    body: { outcome: 'changed' },
+  }),
+
+  'GET /v1/{resource}/{key}/clients': example,
+  'GET /v1/{resource}/{key}/clients/{controllerKey}': ({ examples }, { type }) => ({
+    target: examples.get(type)!,
+    keys: { controllerKey: String(examples.get('processorClient')!.controllerId) },
+  }),
+  'PUT /v1/{resource}/{key}/clients/{controllerKey}': async (holding, definition) => ({
+    ...(await withClient(holding, definition)),
+    body: { since: '2026-02-01' },
+  }),
+  'DELETE /v1/{resource}/{key}/clients/{controllerKey}': withClient,
+  'POST /v1/{resource}/{key}/clients/{controllerKey}/approve': withClient,
+  'DELETE /v1/{resource}/{key}/clients/{controllerKey}/draft': async (holding, definition) => {
+    const { target, keys } = await withClient(holding, definition);
+    const url = `/v1/${definition.path}/${target!.id}/clients/${keys!.controllerKey}`;
+    await succeed(holding.client.post(`${url}/approve`, undefined, unconditional));
+    const body = { notes: 'Not to be kept.' };
+    const { version } = await succeed(holding.client.call('PUT', url, { body, headers: unconditional }));
+    return { target: target!, keys: keys!, version };
+  },
 
   'GET /v1/{resource}': nothing,
   'POST /v1/{resource}': (holding, definition) => ({
@@ -221,14 +346,16 @@ const preparations: Record<string, Preparation> = {
 export async function prepare(operation: Operation, holding: Holding): Promise<PreparedRequest> {
   const preparation = preparations[operation.form];
   if (preparation === undefined) throw new Error(`Nobody said how ${operation.form} is called: test/operations.ts`);
-  const { target, headers, body } = await preparation(holding, operation.definition!);
-  const conditional = target !== undefined && changes(operation);
+  const ready = await preparation(holding, operation.definition!);
+  const { target, keys, version = target?.version ?? null, headers, body, query = '' } = ready;
+  const conditional = version !== null && changes(operation);
   return {
     method: operation.method,
-    url: urlOf(operation, target === undefined ? {} : { key: String(target.id), version: '1' }),
-    headers: { ...(conditional ? { 'if-match': `"${target.version}"` } : {}), ...headers },
+    url: `${urlOf(operation, target === undefined ? {} : { key: String(target.id), version: '1', ...keys })}${query}`,
+    headers: { ...(conditional ? { 'if-match': `"${version}"` } : {}), ...headers },
     ...(body === undefined ? {} : { body }),
     ...(target === undefined ? {} : { target }),
+    ...(keys === undefined ? {} : { keys }),
   };
 }
 

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Config, readConfig } from '../src/config.ts';
 import { binaryPackage } from '../src/db/binaries.ts';
-import { signLocalToken } from '../src/http/caller.ts';
+import { signLocalToken } from '../src/http/local-tokens.ts';
 import type { Role } from '../src/http/permissions.ts';
 
 export interface Ended {

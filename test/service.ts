@@ -8,7 +8,7 @@ import { buildApp } from '../src/app.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import type { Pool } from '../src/db/connection.ts';
 import { createTenant } from '../src/db/tenants.ts';
-import { signLocalToken } from '../src/http/caller.ts';
+import { signLocalToken } from '../src/http/local-tokens.ts';
 import type { Role } from '../src/http/permissions.ts';
 import { createDatabase, poolFor, type TestDatabase } from './database.ts';
 

@@ -1,10 +1,9 @@
 /** How the service starts, why it refuses to, and how it stops: what the person sees who runs it. */
 import { connect, createServer, type Server } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { Target } from '../src/db/connection.ts';
-import { createDatabase, poolFor } from './database.ts';
+import { addressOf, createDatabase, poolFor } from './database.ts';
 import { call, lives, newSite, type Process, type Site, start } from './running.ts';
 import { clientOf } from './stored.ts';
 
@@ -170,10 +169,4 @@ async function listeningServer(t: Test, { andClose = false } = {}): Promise<numb
   if (andClose) await close();
   else t.teardown(close);
   return port;
-}
-
-function addressOf(target: Target): string {
-  if ('url' in target) return target.url;
-  const host = 'path' in target ? encodeURIComponent(dirname(target.path)) : `${target.host}:${target.port}`;
-  return `postgres://${target.username}:${target.password}@${host}/${target.database}`;
 }

@@ -155,7 +155,7 @@ create table resource (
   constraint resource_pkey primary key (tenant_id, resource_type, resource_id),
   constraint resource_reference_key unique (tenant_id, resource_type, reference),
   constraint resource_reference_form check (reference ~ '^[A-Za-z0-9._-]{1,64}$'),
-  constraint resource_type_known check (resource_type in ('controller', 'purpose', 'legalBasis', 'dataSubjectCategory', 'dataCategory', 'recipient', 'safeguard', 'securityMeasure', 'system', 'notice', 'processingActivity', 'settings')),
+  constraint resource_type_known check (resource_type in ('controller', 'purpose', 'legalBasis', 'dataSubjectCategory', 'dataCategory', 'recipient', 'safeguard', 'securityMeasure', 'system', 'notice', 'processingActivity', 'processorActivity', 'processorClient', 'settings')),
   constraint resource_state_known check (state in ('draft', 'inReview', 'approved', 'retired')),
   constraint resource_approved_before check (approved_version <= version)
 ) with (fillfactor = 80);
@@ -164,6 +164,11 @@ alter table resource add constraint resource_tenant_fkey foreign key (tenant_id)
 create index resource_name on resource (tenant_id, resource_type, name, resource_id);
 create index resource_updated_at on resource (tenant_id, resource_type, updated_at, resource_id);
 create index resource_created_at on resource (tenant_id, resource_type, created_at, resource_id);
+create index resource_state on resource (tenant_id, resource_type, state, reference);
+-- What was changed since it was approved: the register shows something else than the facets tell.
+create index resource_changed on resource (tenant_id, resource_type, resource_id) where approved_version is not null and state in ('draft', 'inReview');
+create index resource_archived on resource (tenant_id, resource_type, reference) where archived;
+-- Words begin with a sign of their tenant and type, so that a search reads no entry of another.
 create index resource_searched on resource using gin (searched);
 select isolate_by_tenant('resource');
 
@@ -186,7 +191,7 @@ create table link (
 select distribute_by_tenant('link');
 alter table link add constraint link_source_fkey foreign key (tenant_id, source_type, source_id) references resource (tenant_id, resource_type, resource_id) on delete cascade;
 alter table link add constraint link_target_fkey foreign key (tenant_id, target_type, target_id) references resource (tenant_id, resource_type, resource_id);
-create index link_target on link (tenant_id, target_type, target_id, source_type, source_id);
+create index link_target on link (tenant_id, target_type, target_id, source_type, source_id) include (in_working);
 select isolate_by_tenant('link');
 
 -- What lists filter by, of the working content: a value for each facet of a resource.

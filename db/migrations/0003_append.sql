@@ -8,6 +8,16 @@
 --   RP409 a change with the same idempotency key is under way
 --   RP422 a chain of references of the same type turns back on itself
 
+-- Tells the planner how many resources there are now, within the transaction that adds them. A new database has no
+-- statistics; PostgreSQL then takes any index that begins with tenant and type for as good as the primary key, and checks
+-- each foreign key by walking through all resources of a type. A cluster keeps statistics by shard, each on its own.
+create function count_resources() returns void language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  if not exists (select from pg_extension where extname = 'citus') then
+    analyze (skip_locked) resource (tenant_id, resource_type, resource_id, reference);
+  end if;
+end $$;
+
 -- Changes i = 1..n stand in parallel arrays. Links and facets of all changes stand in arrays of their own, with the
 -- number of the change that owns them. `p_content_hashes[i]` is SHA-256(nonce, canonical {content, reason}).
 create function append_changes(
@@ -22,22 +32,19 @@ create function append_changes(
 ) returns table (sequence bigint, recorded_at text) language plpgsql as $$
 declare
   v_count constant integer := array_length(p_types, 1);
+  v_revised constant boolean := exists (select from unnest(p_versions) as v (version) where v.version > 1);
+  v_written integer;
   v_size bigint;
   v_time timestamptz(3);
   v_time_text text;
   v_frontier bytea[];
-  v_leaf bytea;
+  v_leaves bytea[];
   v_node bytea;
   v_level smallint;
   v_index bigint;
   v_levels smallint[] := '{}';
   v_indexes bigint[] := '{}';
   v_hashes bytea[] := '{}';
-  v_refs uuid[];
-  v_controllers uuid[];
-  v_controller uuid;
-  v_turns boolean;
-  v_written bigint;
 begin
   perform enter_tenant(p_tenant);
 
@@ -52,124 +59,146 @@ begin
   end if;
 
   -- Several changes take their row locks in one order, whatever order they are logged in.
-  if v_count > 1 then
+  if v_count > 1 and v_revised then
     perform from resource r
-      join unnest(p_types, p_ids) as t (type, id) on r.resource_type = t.type and r.resource_id = t.id
+      join unnest(p_types, p_ids) as c (type, id) on r.resource_type = c.type and r.resource_id = c.id
       where r.tenant_id = p_tenant order by r.resource_type, r.resource_id for no key update of r;
   end if;
 
-  for i in 1 .. v_count loop
-    if p_operations[i] = 'delete' then
-      delete from resource r
-        where r.tenant_id = p_tenant and r.resource_type = p_types[i] and r.resource_id = p_ids[i] and r.version = p_versions[i] - 1;
-    elsif p_versions[i] = 1 then
-      insert into resource (tenant_id, resource_type, resource_id, reference, name, version, approved_version, state, archived, created_at, updated_at, searched)
-        values (p_tenant, p_types[i], p_ids[i], p_references[i], p_names[i], 1, p_approved_versions[i], p_states[i], p_archived[i], p_created[i], p_updated[i], to_tsvector('simple', p_searched[i]));
-    else
+  -- The present. RETURNING, because a cluster forwards an INSERT … SELECT into one tenant only with it.
+  with inserted as (
+    insert into resource (tenant_id, resource_type, resource_id, reference, name, version, approved_version, state, archived, created_at, updated_at, searched)
+      select p_tenant, c.type, c.id, c.reference, c.name, 1, c.approved_version, c.state, c.archived, c.created, c.updated, array_to_tsvector(string_to_array(c.searched, ' '))
+      from unnest(p_types, p_ids, p_references, p_names, p_versions, p_approved_versions, p_states, p_archived, p_created, p_updated, p_searched, p_operations)
+        as c (type, id, reference, name, version, approved_version, state, archived, created, updated, searched, operation)
+      where c.version = 1 and c.operation <> 'delete'
+      returning 1
+  ) select count(*) into v_written from inserted;
+  if v_revised then
+    with updated as (
       update resource r set
-          reference = p_references[i], name = p_names[i], version = p_versions[i], approved_version = p_approved_versions[i],
-          state = p_states[i], archived = p_archived[i], updated_at = p_updated[i], searched = to_tsvector('simple', p_searched[i])
-        where r.tenant_id = p_tenant and r.resource_type = p_types[i] and r.resource_id = p_ids[i] and r.version = p_versions[i] - 1;
-    end if;
-    if not found then
-      if exists (select from resource r where r.tenant_id = p_tenant and r.resource_type = p_types[i] and r.resource_id = p_ids[i]) then
-        raise exception 'version conflict' using errcode = 'RP412';
+          reference = c.reference, name = c.name, version = c.version, approved_version = c.approved_version,
+          state = c.state, archived = c.archived, updated_at = c.updated, searched = array_to_tsvector(string_to_array(c.searched, ' '))
+        from unnest(p_types, p_ids, p_references, p_names, p_versions, p_approved_versions, p_states, p_archived, p_updated, p_searched, p_operations)
+          as c (type, id, reference, name, version, approved_version, state, archived, updated, searched, operation)
+        where r.tenant_id = p_tenant and r.resource_type = c.type and r.resource_id = c.id and r.version = c.version - 1 and c.operation <> 'delete'
+        returning 1
+    ), deleted as (
+      delete from resource r using unnest(p_types, p_ids, p_versions, p_operations) as c (type, id, version, operation)
+        where r.tenant_id = p_tenant and r.resource_type = c.type and r.resource_id = c.id and r.version = c.version - 1 and c.operation = 'delete'
+        returning 1
+    ) select v_written + (select count(*) from updated) + (select count(*) from deleted) into v_written;
+    if v_written < v_count then
+      select count(*) into v_written from resource r
+        join unnest(p_types, p_ids, p_versions) as c (type, id, version) on r.resource_type = c.type and r.resource_id = c.id
+        where r.tenant_id = p_tenant and c.version > 1;
+      if v_written < (select count(*) from unnest(p_versions) as v (version) where v.version > 1) then
+        raise exception 'no such resource' using errcode = 'RP404';
       end if;
-      raise exception 'no such resource' using errcode = 'RP404';
+      raise exception 'version conflict' using errcode = 'RP412';
     end if;
 
-    continue when p_operations[i] = 'delete';
-
-    if p_versions[i] > 1 then
-      delete from link l
-        where l.tenant_id = p_tenant and l.source_type = p_types[i] and l.source_id = p_ids[i] and l.in_working and not l.was_approved
-          and not exists (select from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
-            where n.owner = i and n.field = l.field and n.type = l.target_type and n.id = l.target_id);
-      update link l set in_working = false
-        where l.tenant_id = p_tenant and l.source_type = p_types[i] and l.source_id = p_ids[i] and l.in_working
-          and not exists (select from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
-            where n.owner = i and n.field = l.field and n.type = l.target_type and n.id = l.target_id);
-      delete from facet f
-        where f.tenant_id = p_tenant and f.resource_type = p_types[i] and f.resource_id = p_ids[i]
-          and not exists (select from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value)
-            where n.owner = i and n.facet = f.facet and n.value = f.value);
-    end if;
-    -- RETURNING, because a cluster forwards an INSERT … SELECT into one tenant only with it.
-    with inserted as (
-      insert into link as l (tenant_id, source_type, source_id, field, target_type, target_id, in_working, in_approved, was_approved)
-        select p_tenant, p_types[i], p_ids[i], n.field, n.type, n.id, true, p_approved[i], p_approved[i]
-        from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id) where n.owner = i
-        on conflict on constraint link_pkey do update set in_working = true where not l.in_working
-        returning 1
-    ) select count(*) into v_written from inserted;
-    with inserted as (
-      insert into facet (tenant_id, resource_type, resource_id, facet, value)
-        select p_tenant, p_types[i], p_ids[i], n.facet, n.value
-        from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value) where n.owner = i
-        on conflict on constraint facet_pkey do nothing
-        returning 1
-    ) select count(*) into v_written from inserted;
-    if p_approved[i] and p_versions[i] > 1 then
-      update link l set in_approved = l.in_working, was_approved = l.was_approved or l.in_working
-        where l.tenant_id = p_tenant and l.source_type = p_types[i] and l.source_id = p_ids[i]
-          and (l.in_approved <> l.in_working or (l.in_working and not l.was_approved));
-    end if;
-  end loop;
+    delete from link l using unnest(p_types, p_ids, p_versions) with ordinality as c (type, id, version, owner)
+      where l.tenant_id = p_tenant and l.source_type = c.type and l.source_id = c.id and c.version > 1 and l.in_working and not l.was_approved
+        and not exists (select from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
+          where n.owner = c.owner and n.field = l.field and n.type = l.target_type and n.id = l.target_id);
+    update link l set in_working = false
+      from unnest(p_types, p_ids, p_versions) with ordinality as c (type, id, version, owner)
+      where l.tenant_id = p_tenant and l.source_type = c.type and l.source_id = c.id and c.version > 1 and l.in_working
+        and not exists (select from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
+          where n.owner = c.owner and n.field = l.field and n.type = l.target_type and n.id = l.target_id);
+    delete from facet f using unnest(p_types, p_ids, p_versions) with ordinality as c (type, id, version, owner)
+      where f.tenant_id = p_tenant and f.resource_type = c.type and f.resource_id = c.id and c.version > 1
+        and not exists (select from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value)
+          where n.owner = c.owner and n.facet = f.facet and n.value = f.value);
+  end if;
+  if v_count >= 500 then
+    perform count_resources();
+  end if;
+  -- Joined, not taken by subscript: to find an element of an array of texts PostgreSQL walks through those before it.
+  with inserted as (
+    insert into link as l (tenant_id, source_type, source_id, field, target_type, target_id, in_working, in_approved, was_approved)
+      select p_tenant, c.type, c.id, n.field, n.type, n.id, true, c.approved, c.approved
+      from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id)
+      join unnest(p_types, p_ids, p_approved) with ordinality as c (type, id, approved, number) on c.number = n.owner
+      on conflict on constraint link_pkey do update set in_working = true where not l.in_working
+      returning 1
+  ) select count(*) into v_written from inserted;
+  with inserted as (
+    insert into facet (tenant_id, resource_type, resource_id, facet, value)
+      select p_tenant, c.type, c.id, n.facet, n.value
+      from unnest(p_facet_owners, p_facets, p_facet_values) as n (owner, facet, value)
+      join unnest(p_types, p_ids) with ordinality as c (type, id, number) on c.number = n.owner
+      on conflict on constraint facet_pkey do nothing
+      returning 1
+  ) select count(*) into v_written from inserted;
+  if v_revised then
+    update link l set in_approved = l.in_working, was_approved = l.was_approved or l.in_working
+      from unnest(p_types, p_ids, p_approved, p_versions) as c (type, id, approved, version)
+      where l.tenant_id = p_tenant and l.source_type = c.type and l.source_id = c.id and c.approved and c.version > 1
+        and (l.in_approved <> l.in_working or (l.in_working and not l.was_approved));
+  end if;
 
   -- From here on the tenant's log is ours until the commit.
-  select h.size, h.frontier, greatest(date_trunc('milliseconds', clock_timestamp()), h.recorded_at + interval '1 millisecond')
+  select h.size, h.frontier, greatest(date_trunc('milliseconds', clock_timestamp()), h.recorded_at + interval '1 millisecond', (select max(u.updated) from unnest(p_updated) as u (updated)))
     into strict v_size, v_frontier, v_time
     from tenant_head h where h.tenant_id = p_tenant for no key update;
-  for i in 1 .. v_count loop
-    v_time := greatest(v_time, p_updated[i]);
-  end loop;
   v_time_text := to_char(v_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
-  for i in 1 .. v_count loop
-    -- A chain is judged under the lock, where no other change can close the circle at the same moment; the working
-    -- contents by themselves and the approved ones by themselves.
-    if p_trees[i] is not null then
-      with recursive above (id, approved) as (
-        select l.target_id, a.approved from link l cross join (values (false), (true)) as a (approved)
-          where l.tenant_id = p_tenant and l.source_type = p_types[i] and l.source_id = p_ids[i] and l.field = p_trees[i]
-            and (case when a.approved then l.in_approved else l.in_working end)
-        union
-        select l.target_id, above.approved from above join link l on l.tenant_id = p_tenant and l.source_type = p_types[i] and l.source_id = above.id
-          and l.field = p_trees[i] and (case when above.approved then l.in_approved else l.in_working end)
-      ) select exists (select from above where above.id = p_ids[i]) into v_turns;
-      if v_turns then
-        raise exception 'the chain turns back on itself' using errcode = 'RP422';
-      end if;
-    end if;
+  -- Chains are judged under the lock, where no other change can close a circle at the same moment; the working contents
+  -- by themselves and the approved ones by themselves.
+  if exists (
+    with recursive above (type, start, field, id, approved) as (
+      select c.type, c.id, c.tree, l.target_id, a.approved
+        from unnest(p_types, p_ids, p_trees) as c (type, id, tree) cross join (values (false), (true)) as a (approved)
+        join link l on l.tenant_id = p_tenant and l.source_type = c.type and l.source_id = c.id and l.field = c.tree
+          and (case when a.approved then l.in_approved else l.in_working end)
+        where c.tree is not null
+      union
+      select above.type, above.start, above.field, l.target_id, above.approved
+        from above join link l on l.tenant_id = p_tenant and l.source_type = above.type and l.source_id = above.id
+          and l.field = above.field and (case when above.approved then l.in_approved else l.in_working end)
+    ) select from above where above.id = above.start
+  ) then
+    raise exception 'the chain turns back on itself' using errcode = 'RP422';
+  end if;
 
-    v_size := v_size + 1;
-    v_leaf := sha256('\x00'::bytea || convert_to(
-      '{"actor":"' || p_actor || '","approved":' || (case when p_approved[i] then 'true' else 'false' end)
-      || ',"contentHash":"' || encode(p_content_hashes[i], 'hex') || '","operation":"' || p_operations[i]
-      || '","recordedAt":"' || v_time_text || '","resourceId":"' || p_ids[i] || '","resourceType":"' || p_types[i]
-      || '","sequence":' || v_size || ',"tenant":"' || p_tenant || '","version":' || p_versions[i] || '}', 'UTF8'));
-
-    select coalesce(array_agg(distinct n.id), '{}'), coalesce(array_agg(distinct n.id) filter (where n.type = 'controller'), '{}'),
-        (array_agg(n.id) filter (where n.field = 'controllerId'))[1]
-      into v_refs, v_controllers, v_controller
-      from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id) where n.owner = i;
-
+  with named as (
+    select n.owner, array_agg(distinct n.id) as refs, array_agg(distinct n.id) filter (where n.type = 'controller') as controllers,
+        (array_agg(n.id) filter (where n.field in ('controllerId', 'processorId')))[1] as controller_id
+      from unnest(p_link_owners, p_link_fields, p_link_types, p_link_ids) as n (owner, field, type, id) group by n.owner
+  ), appended as (
     insert into revision (tenant_id, sequence, resource_type, resource_id, reference, version, operation, approved, content, reason, nonce, content_hash, leaf_hash, actor, recorded_at, ended_on, refs, controllers, controller_id)
-      values (p_tenant, v_size, p_types[i], p_ids[i], p_references[i], p_versions[i], p_operations[i], p_approved[i], p_contents[i], p_reason, p_nonces[i], p_content_hashes[i], v_leaf, p_actor, v_time, p_ended[i], v_refs, v_controllers, v_controller);
+      select p_tenant, v_size + c.number, c.type, c.id, c.reference, c.version, c.operation, c.approved, c.content, p_reason, c.nonce, c.content_hash,
+        sha256('\x00'::bytea || convert_to(
+          '{"actor":"' || p_actor || '","approved":' || (case when c.approved then 'true' else 'false' end)
+          || ',"contentHash":"' || encode(c.content_hash, 'hex') || '","operation":"' || c.operation
+          || '","recordedAt":"' || v_time_text || '","resourceId":"' || c.id || '","resourceType":"' || c.type
+          || '","sequence":' || (v_size + c.number) || ',"tenant":"' || p_tenant || '","version":' || c.version || '}', 'UTF8')),
+        p_actor, v_time, c.ended, coalesce(named.refs, '{}'), coalesce(named.controllers, '{}'), named.controller_id
+      from unnest(p_types, p_ids, p_references, p_versions, p_operations, p_approved, p_contents, p_nonces, p_content_hashes, p_ended) with ordinality
+        as c (type, id, reference, version, operation, approved, content, nonce, content_hash, ended, number)
+      left join named on named.owner = c.number
+      returning revision.sequence, revision.leaf_hash
+  ) select array_agg(a.leaf_hash order by a.sequence) into v_leaves from appended a;
 
-    if p_approved[i] then
-      update approved_span s set valid_to = v_size
-        where s.tenant_id = p_tenant and s.resource_type = p_types[i] and s.resource_id = p_ids[i] and s.valid_to is null;
-      if p_operations[i] <> 'delete' then
-        insert into approved_span (tenant_id, resource_type, resource_id, reference, valid_from, ended_on, refs, controllers, controller_id)
-          values (p_tenant, p_types[i], p_ids[i], p_references[i], v_size, p_ended[i], v_refs, v_controllers, v_controller);
-      end if;
-    end if;
+  if true = any (p_approved) then
+    update approved_span s set valid_to = v_size + c.number
+      from unnest(p_types, p_ids, p_approved) with ordinality as c (type, id, approved, number)
+      where s.tenant_id = p_tenant and s.resource_type = c.type and s.resource_id = c.id and s.valid_to is null and c.approved;
+    with inserted as (
+      insert into approved_span (tenant_id, resource_type, resource_id, reference, valid_from, ended_on, refs, controllers, controller_id)
+        select p_tenant, v.resource_type, v.resource_id, v.reference, v.sequence, v.ended_on, v.refs, v.controllers, v.controller_id
+        from revision v where v.tenant_id = p_tenant and v.sequence > v_size and v.sequence <= v_size + v_count and v.approved and v.operation <> 'delete'
+        returning 1
+    ) select count(*) into v_written from inserted;
+  end if;
 
-    -- The leaf completes as many subtrees as its index has one-bits at the end (RFC 6962, section 2.1).
-    v_node := v_leaf;
+  -- A leaf completes as many subtrees as its index has one-bits at the end (RFC 6962, section 2.1).
+  for i in 1 .. v_count loop
+    v_node := v_leaves[i];
     v_level := 0;
-    v_index := v_size - 1;
+    v_index := v_size + i - 1;
     while v_index & 1 = 1 loop
       v_node := sha256('\x01'::bytea || v_frontier[array_length(v_frontier, 1)] || v_node);
       v_frontier := trim_array(v_frontier, 1);
@@ -180,12 +209,7 @@ begin
       v_hashes := v_hashes || v_node;
     end loop;
     v_frontier := v_frontier || v_node;
-
-    sequence := v_size;
-    recorded_at := v_time_text;
-    return next;
   end loop;
-
   if v_levels <> '{}' then
     with inserted as (
       insert into tree_node (tenant_id, level, index, hash)
@@ -193,7 +217,9 @@ begin
         returning 1
     ) select count(*) into v_written from inserted;
   end if;
-  update tenant_head h set size = v_size, recorded_at = v_time, frontier = v_frontier where h.tenant_id = p_tenant;
+  update tenant_head h set size = v_size + v_count, recorded_at = v_time, frontier = v_frontier where h.tenant_id = p_tenant;
+
+  return query select v_size + n.number, v_time_text from generate_series(1, v_count) as n (number);
 end $$;
 select delegate_by_tenant('append_changes(uuid, uuid, text, text[], uuid[], text[], text[], integer[], text[], boolean[], integer[], text[], boolean[], timestamptz[], timestamptz[], text[], date[], text[], bytea[], bytea[], text[], integer[], text[], text[], uuid[], integer[], text[], text[], text, bytea, smallint, text, text)');
 

@@ -8,7 +8,7 @@ import { createPool } from '../../src/db/connection.ts';
 import { newId } from '../../src/db/identifiers.ts';
 import { append, type Change, changeOf, look } from '../../src/db/records.ts';
 import { createTenant } from '../../src/db/tenants.ts';
-import { signLocalToken } from '../../src/http/caller.ts';
+import { signLocalToken } from '../../src/http/local-tokens.ts';
 import { type Activity, type Block, type Blocks, type BlockType, blockTypes, makeActivity } from './activities.ts';
 import { type EmbeddedTargets, settle } from './databases.ts';
 import { type ServerProcess, startServer } from './processes.ts';

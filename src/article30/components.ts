@@ -21,12 +21,23 @@ type JsonSchema = TSchema & {
   [target]?: TSchema;
 };
 
+/** Members of every body; without a name where the resource has none of its own. */
+function commonPropertiesOf({ unnamed }: ResourceDefinition): TProperties {
+  const { name, ...others } = commonProperties;
+  return unnamed === true ? others : { ...others, name };
+}
+
+/** What a body must have. */
+function requiredOf({ unnamed, required = [] }: ResourceDefinition): string[] {
+  return unnamed === true ? [...required] : ['name', ...required];
+}
+
 /** What `GET` gives and every write answers with. */
 export function answerOf(definition: ResourceDefinition): ComponentRef<Record<string, unknown>> {
   const schema = Type.Object(
     {
       ...metadataProperties,
-      ...commonProperties,
+      ...commonPropertiesOf(definition),
       ...definition.properties,
       ...(definition.derived?.properties ?? {}),
       ...(definition.managed ?? {}),
@@ -35,17 +46,7 @@ export function answerOf(definition: ResourceDefinition): ComponentRef<Record<st
   );
   return component(definition.component, {
     ...schema,
-    required: [
-      'id',
-      'reference',
-      'version',
-      'state',
-      'archived',
-      'createdAt',
-      'updatedAt',
-      'name',
-      ...(definition.required ?? []),
-    ],
+    required: ['id', 'reference', 'version', 'state', 'archived', 'createdAt', 'updatedAt', ...requiredOf(definition)],
   } as unknown as TSchema) as ComponentRef<Record<string, unknown>>;
 }
 
@@ -54,7 +55,7 @@ export function bodyOf(definition: ResourceDefinition): ComponentRef<Record<stri
   const readOnly = { ...metadataProperties, ...(definition.derived?.properties ?? {}), ...(definition.managed ?? {}) };
   const schema = Type.Object(
     {
-      ...commonProperties,
+      ...commonPropertiesOf(definition),
       ...definition.properties,
       ...Object.fromEntries(Object.entries(readOnly).map(([name, property]) => [name, markedReadOnly(property)])),
     },
@@ -66,7 +67,7 @@ export function bodyOf(definition: ResourceDefinition): ComponentRef<Record<stri
   );
   return component(`${definition.component}Body`, {
     ...schema,
-    required: ['name', ...(definition.required ?? [])],
+    required: requiredOf(definition),
   } as unknown as TSchema) as ComponentRef<Record<string, unknown>>;
 }
 

@@ -2,7 +2,8 @@
  * Contradictions that several resources can have. What a rule of the register judges is a finding and stands elsewhere;
  * here is only what cannot be meant: a contract that ends before it is signed, a key that is in no list.
  */
-import type { Content, Contradiction } from './definition.ts';
+import { type Content, type Contradiction, customFieldsLimit, type ResourceDefinition } from './definition.ts';
+import { namedKeys } from './shape.ts';
 
 /** The end of a span of time lies before its beginning. Dates are ISO 8601, so their order is that of the characters. */
 export function datesOutOfOrder(part: unknown, pointer: string, first: string, last: string): Contradiction[] {
@@ -66,4 +67,31 @@ export function severalMain(list: readonly { main?: boolean }[] | undefined, poi
   return [
     { pointer: `${pointer}/${second}/main`, code: 'severalMain', message: 'Only one of them can be the main one.' },
   ];
+}
+
+/** Everything that a content cannot mean: what its definition checks, and what no resource can have. Keys in it are ids. */
+export function contradictionsOf(definition: ResourceDefinition, content: Content): Contradiction[] {
+  return [...(definition.check?.(content) ?? []), ...repeatedKeys(definition, content), ...tooManyFields(content)];
+}
+
+/** A list of keys that names one resource twice, once by its id and once by its reference. */
+function repeatedKeys(definition: ResourceDefinition, content: Content): Contradiction[] {
+  const seen = new Set<string>();
+  return namedKeys(definition, content).flatMap(({ pointer, key }) => {
+    const list = /^(.*)\/\d+$/.exec(pointer)?.[1];
+    if (list === undefined) return [];
+    const place = `${list} ${key}`;
+    if (!seen.has(place)) {
+      seen.add(place);
+      return [];
+    }
+    return [{ pointer, code: 'uniqueItems', message: 'The list names this resource already.' }];
+  });
+}
+
+/** A patch adds to the fields that are there: only together they can be too many. */
+function tooManyFields({ customFields }: Content): Contradiction[] {
+  if (Object.keys(customFields ?? {}).length <= customFieldsLimit) return [];
+  const message = `There would be more than ${customFieldsLimit} custom fields.`;
+  return [{ pointer: '/customFields', code: 'maxProperties', message }];
 }

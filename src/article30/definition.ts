@@ -98,6 +98,8 @@ const exampleReferences: Readonly<Record<ResourceType, string>> = {
   system: 'billing-platform',
   notice: 'website-policy',
   processingActivity: 'invoicing',
+  processorActivity: 'hosting-for-clients',
+  processorClient: 'hosting-for-beta',
 };
 
 /** The key of another resource of the given type. */
@@ -191,6 +193,8 @@ export interface ResourceDefinition<P extends TProperties = TProperties> {
   readonly article: string;
   /** What a client may write, besides the members that every resource has. */
   readonly properties: P;
+  /** It has no name of its own: what it names has one. */
+  readonly unnamed?: boolean;
   /** Members besides `name` that a body must have. */
   readonly required?: readonly (keyof P & string)[];
   /** Members that the service adds to the answer and that follow from the content alone. */

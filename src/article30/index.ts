@@ -7,6 +7,7 @@ import type { commonProperties, ResourceDefinition } from './definition.ts';
 import { legalBasis } from './legal-basis.ts';
 import { notice } from './notice.ts';
 import { processingActivity } from './processing-activity.ts';
+import { processorActivity, processorClient } from './processor-activity.ts';
 import { purpose } from './purpose.ts';
 import { recipient } from './recipient.ts';
 import type { ResourceType } from './resource-types.ts';
@@ -27,6 +28,8 @@ const byType = {
   system,
   notice,
   processingActivity,
+  processorActivity,
+  processorClient,
 } as const satisfies Record<ResourceType, unknown>;
 
 /** All definitions, in the order of the types. */
@@ -54,3 +57,5 @@ export type SecurityMeasure = Writable<typeof securityMeasure.properties>;
 export type System = Writable<typeof system.properties>;
 export type Notice = Writable<typeof notice.properties>;
 export type ProcessingActivity = Writable<typeof processingActivity.properties>;
+export type ProcessorActivity = Writable<typeof processorActivity.properties>;
+export type ProcessorClient = Writable<typeof processorClient.properties>;

@@ -110,7 +110,7 @@ function compose(definition: ResourceDefinition, writable: Content, managed: Con
 }
 
 /** Whether a saved change of this resource is approved by itself. */
-function approvesItself(definition: ResourceDefinition, settings: Settings): boolean {
+export function approvesItself(definition: ResourceDefinition, settings: Settings): boolean {
   return definition.nature === 'buildingBlock' && settings.buildingBlockApproval === 'automatic';
 }
 

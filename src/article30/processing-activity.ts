@@ -505,26 +505,27 @@ const owner = component(
   ),
 );
 
-/** What ends an entry; set by the life step `retire`. */
-export const retirement = component(
-  'Retirement',
-  Statement(
-    {
-      endedOn: CalendarDate({
-        description: 'When the processing ended; the period of keeping the entry runs from it.',
-      }),
-      dataDisposal: Text({
-        description: 'What happened to the data.',
-        examples: ['Erased; invoices handed over to the archive.'],
-      }),
-      replacedById: KeyOf('processingActivity', {
-        description: 'The activity that takes its place.',
-        examples: ['ref:invoicing-2027'],
-      }),
-    },
-    { description: 'How and when the activity ended.' },
-  ),
-);
+/** How an entry of either record ends; set by the life step `retire`. */
+const retirementOf = (type: 'processingActivity' | 'processorActivity', name: string) =>
+  component(
+    name,
+    Statement(
+      {
+        endedOn: CalendarDate({
+          description: 'When the processing ended; the period of keeping the entry runs from it.',
+        }),
+        dataDisposal: Text({
+          description: 'What happened to the data.',
+          examples: ['Erased; invoices handed over to the archive.'],
+        }),
+        replacedById: KeyOf(type, {
+          description: 'The activity that takes its place.',
+          examples: ['ref:invoicing-2027'],
+        }),
+      },
+      { description: 'How and when the activity ended.' },
+    ),
+  );
 
 const properties = {
   controllerId: KeyOf('controller', {
@@ -629,20 +630,24 @@ const properties = {
   dpia,
 } satisfies TProperties;
 
-const managed = {
-  reviewedOn: CalendarDate({ description: 'When it was last reviewed.' }),
-  reviewDueOn: CalendarDate({
-    description: 'When the next review is due: the last one and the review interval of the settings.',
-    examples: ['2027-03-03'],
-  }),
-  approvedAt: Instant({ description: 'When it was last approved (RFC 3339, UTC).' }),
-  approvedBy: Type.String({
-    format: 'uuid',
-    description: 'Random id of the person who approved it last; the log maps it to the subject of the token.',
-    examples: ['0198f0c2-6b1e-4c3a-9d55-2f6a1b0c4e79'],
-  }),
-  retirement,
-} satisfies TProperties;
+/** Members of an activity of either record that only life steps set. */
+export const managedOf = (type: 'processingActivity' | 'processorActivity', retirementName: string) =>
+  ({
+    reviewedOn: CalendarDate({ description: 'When it was last reviewed.' }),
+    reviewDueOn: CalendarDate({
+      description: 'When the next review is due: the last one and the review interval of the settings.',
+      examples: ['2027-03-03'],
+    }),
+    approvedAt: Instant({ description: 'When it was last approved (RFC 3339, UTC).' }),
+    approvedBy: Type.String({
+      format: 'uuid',
+      description: 'Random id of the person who approved it last; the log maps it to the subject of the token.',
+      examples: ['0198f0c2-6b1e-4c3a-9d55-2f6a1b0c4e79'],
+    }),
+    retirement: retirementOf(type, retirementName),
+  }) satisfies TProperties;
+
+const managed = managedOf('processingActivity', 'Retirement');
 
 const written = (content: Content) => content as Written<typeof properties & typeof managed>;
 
@@ -664,6 +669,7 @@ export const processingActivity = defineResource({
     startedOn: (content) => written(content).startedOn,
     endedOn: (content) => written(content).retirement?.endedOn ?? written(content).endedOn,
     country: (content) => [...new Set((written(content).transfers ?? []).flatMap(({ country }) => country ?? []))],
+    transfers: (content) => ((written(content).transfers ?? []).length > 0 ? 'true' : undefined),
     department: (content) => written(content).department,
     dpia: (content) => written(content).dpia?.state,
   },
@@ -735,17 +741,7 @@ export const processingActivity = defineResource({
       ...(dataLines ?? []).flatMap(({ retention }, index) =>
         retention === undefined ? [] : impossibleRetention(retention, `/dataLines/${index}/retention`),
       ),
-      ...(transfers ?? []).flatMap(({ country, internationalOrganisation }, index) =>
-        country === undefined || internationalOrganisation === undefined
-          ? []
-          : [
-              {
-                pointer: `/transfers/${index}/internationalOrganisation`,
-                code: 'contradiction',
-                message: 'A transfer goes to a country or to an international organisation, not to both.',
-              },
-            ],
-      ),
+      ...unclearDestinations(transfers),
       ...impossibleJointControllers(content),
       ...deniedButListed(content),
     ];
@@ -823,6 +819,23 @@ export const processingActivity = defineResource({
     dpia: { state: 'notRequired', reason: 'Ordinary data of customers; no criterion of WP 248 is met.' },
   },
 });
+
+/** A transfer goes to one place. */
+export function unclearDestinations(
+  transfers: readonly { country?: string; internationalOrganisation?: string }[] | undefined,
+): Contradiction[] {
+  return (transfers ?? []).flatMap(({ country, internationalOrganisation }, index) =>
+    country === undefined || internationalOrganisation === undefined
+      ? []
+      : [
+          {
+            pointer: `/transfers/${index}/internationalOrganisation`,
+            code: 'contradiction',
+            message: 'A transfer goes to a country or to an international organisation, not to both.',
+          },
+        ],
+  );
+}
 
 type Activity = ReturnType<typeof written>;
 type RetentionStatement = NonNullable<NonNullable<Activity['dataLines']>[number]['retention']>;

@@ -2,7 +2,8 @@
 
 /** Which register: of which role, of one controller or of all that are kept here, and what counts as content. */
 export interface RegisterScope {
-  readonly role: 'controller';
+  /** `controller`: the record of Art. 30(1); `processor`: that of Art. 30(2). */
+  readonly role: 'controller' | 'processor';
   /** Id of the one controller; absent: all controllers whose register is kept here. */
   readonly controllerId?: string;
   /** `approved`: what somebody approved; `drafts`: the newest content of everything, approved or not. */

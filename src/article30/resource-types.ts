@@ -11,6 +11,8 @@ export const resourceTypes = [
   'system',
   'notice',
   'processingActivity',
+  'processorActivity',
+  'processorClient',
 ] as const;
 
 export type ResourceType = (typeof resourceTypes)[number];

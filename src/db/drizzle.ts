@@ -6,9 +6,8 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-export const { and, asc, desc, eq, gt, gte, inArray, lt, or, sql } =
-  require('drizzle-orm') as typeof import('drizzle-orm');
-export const { bigint, boolean, customType, date, integer, pgTable, QueryBuilder, smallint, text, timestamp, uuid } =
+export const { and, eq, gt, gte, inArray, lt, or, sql } = require('drizzle-orm') as typeof import('drizzle-orm');
+export const { bigint, boolean, customType, date, integer, pgTable, PgDialect, smallint, text, timestamp, uuid } =
   require('drizzle-orm/pg-core') as typeof import('drizzle-orm/pg-core');
 export type { SQL } from 'drizzle-orm';
 export type { PgColumn } from 'drizzle-orm/pg-core';

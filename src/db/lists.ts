@@ -1,11 +1,12 @@
 /** Lists of working versions: filtered, sorted in a total order, paged by key. */
 import { createHash } from 'node:crypto';
 import type { ListFilter, ResourceDefinition } from '../article30/definition.ts';
-import type { Parameter, Pool } from './connection.ts';
+import type { ResourceType } from '../article30/resource-types.ts';
+import type { Parameter, Pool, Session } from './connection.ts';
 import { readVersions, type VersionKey } from './contents.ts';
-import { and, asc, desc, eq, gt, gte, inArray, lt, or, type PgColumn, QueryBuilder, type SQL, sql } from './drizzle.ts';
+import { and, eq, gt, gte, inArray, lt, or, type PgColumn, PgDialect, type SQL, sql } from './drizzle.ts';
 import { readKey } from './records.ts';
-import { searchQuery } from './search.ts';
+import { searchPrefix, searchQuery } from './search.ts';
 import { facet, link, resource } from './tables.ts';
 
 /** What every list can be sorted by; a minus before the word turns the order round. */
@@ -50,7 +51,7 @@ export class CursorError extends Error {
   override readonly name = 'CursorError';
 }
 
-const build = new QueryBuilder();
+const dialect = new PgDialect();
 
 const sortColumns: Readonly<Record<string, PgColumn>> = {
   reference: resource.reference,
@@ -114,50 +115,108 @@ async function narrowedKeys(
   query: ListQuery,
   position: Position | undefined,
 ): Promise<Keys> {
-  const descending = query.sort.startsWith('-');
-  const column = sortColumns[descending ? query.sort.slice(1) : query.sort]!;
-  const order = descending ? desc : asc;
-  const page = build
-    .select({ key: sql`${column}`.as('key'), id: resource.resourceId, version: resource.version })
-    .from(resource)
-    .where(
-      and(
-        eq(resource.tenantId, tenant),
-        eq(resource.resourceType, definition.type),
-        ...common(query),
-        ...Object.entries(query.filters).map(([name, value]) =>
-          condition(tenant, definition, definition.filters![name]!, value),
-        ),
-        position === undefined ? undefined : after(column, descending, position),
-      ),
-    )
-    .orderBy(order(column), order(resource.resourceId))
-    .limit(query.limit + 1)
-    .toSQL();
   return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
     // The head first: what the list shows beyond it is told again by the log, and nothing is missed.
-    const [[head], rows] = await Promise.all([
+    const [[head], words, ids] = await Promise.all([
       session.values('select size from tenant_head where tenant_id = $1', [tenant]),
-      session.values(page.sql, page.params as Parameter[]),
+      wordsCondition(session, tenant, definition.type, query.q),
+      namedIds(session, tenant, definition, query),
     ]);
+    const filters = await Promise.all(
+      [
+        ...Object.entries(query.filters).map(([name, value]) =>
+          alternatives(tenant, definition, definition.filters![name]!, valuesOf(value), ids),
+        ),
+        ...common(tenant, definition.type, query).map((condition) => [condition]),
+      ].map((conditions) => Promise.all(conditions.map((condition) => narrowed(session, condition)))),
+    );
+    const page = narrowedPage(tenant, definition, query, position, words, filters);
+    const { sql: statement, params } = dialect.sqlToQuery(page);
+    const rows = await session.values(statement, params as Parameter[]);
     const keys = rows.map(([key, id, version]) => ({ key: String(key), id: id as string, version: version as number }));
     return { keys, logSequence: head![0] as number };
   });
 }
 
-function common(query: ListQuery): (SQL | undefined)[] {
-  const words = query.q === undefined ? undefined : searchQuery(query.q);
+/** The keys of a page of what fulfils the words and one condition of each filter. */
+function narrowedPage(
+  tenant: string,
+  definition: ResourceDefinition,
+  query: ListQuery,
+  position: Position | undefined,
+  words: SQL | undefined,
+  filters: readonly SQL[][],
+): SQL {
+  const descending = query.sort.startsWith('-');
+  const column = sortColumns[descending ? query.sort.slice(1) : query.sort]!;
+  const order = descending ? sql.raw('desc') : sql.raw('asc');
+  const always = and(
+    eq(resource.tenantId, tenant),
+    eq(resource.resourceType, definition.type),
+    words,
+    position === undefined ? undefined : after(column, descending, position),
+  )!;
+  const pages = combinations(filters).map(
+    (chosen) =>
+      sql`(select ${column} as key, ${resource.resourceId} as id, ${resource.version} as version from ${resource}
+        where ${and(always, ...chosen)!} order by ${column} ${order}, ${resource.resourceId} ${order} limit ${query.limit + 1})`,
+  );
+  return pages.length === 1
+    ? pages[0]!
+    : sql`select * from (${sql.join(pages, sql` union `)}) found order by key ${order}, id ${order} limit ${query.limit + 1}`;
+}
+
+function common(tenant: string, type: string, query: ListQuery): Condition[] {
+  // In the order of the index: when one tenant has most of the table, the planner would else read the table instead.
+  const having = (holds: SQL, order: SQL): Condition => {
+    const where = and(eq(resource.tenantId, tenant), eq(resource.resourceType, type), holds)!;
+    return {
+      holds,
+      found: sql`select ${resource.resourceId} from ${resource} where ${where} order by ${order} limit ${rareAtMost + 1}`,
+    };
+  };
+  const keys = keysCondition(query);
+  const archived = query.archived === undefined ? undefined : eq(resource.archived, query.archived);
   return [
-    keysCondition(query),
-    query.states === undefined ? undefined : inArray(resource.state, [...query.states]),
-    query.archived === undefined ? undefined : eq(resource.archived, query.archived),
-    query.updatedSince === undefined ? undefined : gte(resource.updatedAt, query.updatedSince),
-    query.q === undefined
-      ? undefined
-      : words === undefined
-        ? sql`false`
-        : sql`${resource.searched} @@ to_tsquery('simple', ${words})`,
+    ...(keys === undefined ? [] : [{ holds: keys }]),
+    ...(query.states === undefined
+      ? []
+      : [having(inArray(resource.state, [...query.states]), sql`${resource.state}, ${resource.reference}`)]),
+    // Few are archived: who asks for the others asks for nearly all.
+    ...(archived === undefined
+      ? []
+      : [query.archived === true ? having(archived, sql`${resource.reference}`) : { holds: archived }]),
+    ...(query.updatedSince === undefined
+      ? []
+      : [having(gte(resource.updatedAt, query.updatedSince), sql`${resource.updatedAt}`)]),
   ];
+}
+
+/** What more resources than this have in common is found soon by walking along the order of the list. */
+const rareAtMost = 1000;
+
+async function wordsCondition(
+  session: Session,
+  tenant: string,
+  type: string,
+  q: string | undefined,
+): Promise<SQL | undefined> {
+  if (q === undefined) return undefined;
+  const words = searchQuery(q, searchPrefix(tenant, type));
+  if (words === undefined) return sql`false`;
+  const [row] = await session.values('select search_resources($1, $2, $3::tsquery, $4)', [
+    tenant,
+    type,
+    words,
+    rareAtMost,
+  ]);
+  const ids = row![0] as string[] | null;
+  return ids === null ? sql`${resource.searched} @@ ${words}::tsquery` : anyOf(resource.resourceId, ids);
+}
+
+/** One array parameter, whatever its length: an empty one finds nothing. */
+function anyOf(column: PgColumn, ids: readonly string[]): SQL {
+  return sql`${column} = any (${sql.param([...ids])}::uuid[])`;
 }
 
 function keysCondition(query: ListQuery): SQL | undefined {
@@ -168,82 +227,141 @@ function keysCondition(query: ListQuery): SQL | undefined {
   );
 }
 
-function condition(
+type Value = ListQuery['filters'][string];
+
+function valuesOf(value: Value): string[] {
+  return typeof value === 'string' || typeof value === 'boolean' ? [String(value)] : [...value];
+}
+
+/** The ids of what the filters by name name, by type and key. As constants the planner knows how many name them. */
+type NamedIds = ReadonlyMap<string, string>;
+
+async function namedIds(
+  session: Session,
+  tenant: string,
+  definition: ResourceDefinition,
+  query: ListQuery,
+): Promise<NamedIds> {
+  const wanted = Object.entries(query.filters).flatMap(([name, value]) => {
+    const filter = definition.filters![name]!;
+    return filter.by === 'names' ? valuesOf(value).map((key) => ({ type: filter.type, key, read: readKey(key) })) : [];
+  });
+  const ids = new Map<string, string>();
+  const referred: { type: string; key: string; reference: string }[] = [];
+  for (const { type, key, read } of wanted) {
+    if (read === undefined) continue;
+    if ('id' in read) ids.set(`${type} ${key}`, read.id);
+    else referred.push({ type, key, reference: read.reference });
+  }
+  if (referred.length === 0) return ids;
+  const rows = await session.values(
+    'select r.resource_type, r.reference, r.resource_id from unnest($2::text[], $3::text[]) as n (type, reference) join resource r on r.tenant_id = $1 and r.resource_type = n.type and r.reference = n.reference',
+    [tenant, referred.map(({ type }) => type), referred.map(({ reference }) => reference)],
+  );
+  for (const [type, reference, id] of rows as [string, string, string][]) ids.set(`${type} ref:${reference}`, id);
+  return ids;
+}
+
+/** What a filter asks. */
+interface Condition {
+  /** Asked of one resource. */
+  readonly holds: SQL;
+  /** Ids of the resources of which it holds: up to one more than are rare. */
+  readonly found?: SQL;
+}
+
+/**
+ * The condition as the list asks it: by ids when they are few, else of one resource after the other in the order of
+ * the list. The planner could not tell: it takes tenant, type and value for independent, and knows nothing of what was
+ * written since the last ANALYZE.
+ */
+async function narrowed(session: Session, { holds, found }: Condition): Promise<SQL> {
+  if (found === undefined) return holds;
+  const { sql: statement, params } = dialect.sqlToQuery(found);
+  const rows = await session.values(statement, params as Parameter[]);
+  return rows.length > rareAtMost
+    ? holds
+    : anyOf(
+        resource.resourceId,
+        rows.map((row) => row[0] as string),
+      );
+}
+
+/**
+ * Conditions of which one must hold. Joined by `or` they could not be led by an index, so each gets a page of its own,
+ * and the page of the list is the first of all of them.
+ */
+function alternatives(
   tenant: string,
   definition: ResourceDefinition,
   filter: ListFilter,
-  value: readonly string[] | boolean | string,
-): SQL {
-  const values = typeof value === 'string' || typeof value === 'boolean' ? [String(value)] : [...value];
+  values: readonly string[],
+  ids: NamedIds,
+): Condition[] {
+  const { type } = definition;
+  const hasFacet = (name: string, value: SQL): Condition =>
+    among(
+      facet.resourceId,
+      sql`${facet}`,
+      and(eq(facet.tenantId, tenant), eq(facet.resourceType, type), eq(facet.facet, name), value)!,
+    );
+  const isValue = inArray(facet.value, [...values]);
   switch (filter.by) {
     case 'facet':
-      return hasFacet(tenant, definition.type, filter.facet, inArray(facet.value, values));
+      return [hasFacet(filter.facet, isValue)];
     case 'before':
-      return hasFacet(tenant, definition.type, filter.facet, lt(facet.value, values[0]!));
-    case 'names':
-      return names(tenant, definition.type, filter, values);
+      return [hasFacet(filter.facet, lt(facet.value, values[0]!))];
+    case 'names': {
+      const named = values.flatMap((key) => ids.get(`${filter.type} ${key}`) ?? []);
+      const inFields = filter.fields === undefined ? undefined : inArray(link.field, [...filter.fields]);
+      return [
+        among(
+          link.sourceId,
+          sql`${link}`,
+          and(...namedBy(tenant, type, filter.type), anyOf(link.targetId, named), inFields)!,
+        ),
+      ];
+    }
     case 'namesWith': {
-      const other = build
-        .select({ one: sql`1` })
-        .from(link)
-        .innerJoin(
-          facet,
-          and(eq(facet.tenantId, tenant), eq(facet.resourceType, link.targetType), eq(facet.resourceId, link.targetId)),
-        )
-        .where(
-          and(
-            eq(link.tenantId, tenant),
-            eq(link.sourceType, definition.type),
-            eq(link.sourceId, resource.resourceId),
-            eq(link.targetType, filter.type),
-            link.inWorking,
-            eq(facet.facet, filter.facet),
-            inArray(facet.value, values),
-          ),
-        );
-      const named = sql`exists (${other})`;
-      return filter.own === undefined
-        ? named
-        : or(named, hasFacet(tenant, definition.type, filter.own, inArray(facet.value, values)))!;
+      const named = among(
+        link.sourceId,
+        sql`${link} join ${facet} on ${facet.tenantId} = ${tenant} and ${facet.resourceType} = ${filter.type} and ${facet.resourceId} = ${link.targetId}`,
+        and(...namedBy(tenant, type, filter.type), eq(facet.facet, filter.facet), isValue)!,
+      );
+      return filter.own === undefined ? [named] : [named, hasFacet(filter.own, isValue)];
     }
     case 'inForce': {
       const today = new Date().toISOString().slice(0, 10);
-      const running = and(
-        sql`not ${hasFacet(tenant, definition.type, filter.from, gt(facet.value, today))}`,
-        sql`not ${hasFacet(tenant, definition.type, filter.to, lt(facet.value, today))}`,
-        sql`${resource.state} <> 'retired'`,
-      )!;
-      return value === false ? sql`not (${running})` : running;
+      const notBegun = hasFacet(filter.from, gt(facet.value, today));
+      const ended = hasFacet(filter.to, lt(facet.value, today));
+      const retired = eq(resource.state, 'retired');
+      return values[0] === 'false'
+        ? [notBegun, ended, { holds: retired }]
+        : [{ holds: sql`not ${notBegun.holds} and not ${ended.holds} and not ${retired}` }];
     }
   }
 }
 
-function hasFacet(tenant: string, type: string, name: string, value: SQL): SQL {
-  const found = build
-    .select({ one: sql`1` })
-    .from(facet)
-    .where(
-      and(
-        eq(facet.tenantId, tenant),
-        eq(facet.resourceType, type),
-        eq(facet.facet, name),
-        eq(facet.resourceId, resource.resourceId),
-        value,
-      ),
-    );
-  return sql`exists (${found})`;
+/** That the resource stands in `from` under a condition, by the column `id`. */
+function among(id: PgColumn, from: SQL, where: SQL): Condition {
+  return {
+    found: sql`select ${id} from ${from} where ${where} limit ${rareAtMost + 1}`,
+    // OFFSET keeps the planner from gathering all that fits before it looks at the first resource.
+    holds: sql`exists (select from ${from} where ${where} and ${id} = ${resource.resourceId} offset 0)`,
+  };
 }
 
-function names(tenant: string, type: string, filter: Extract<ListFilter, { by: 'names' }>, values: string[]): SQL {
-  const keys = values.map(readKey);
-  const ids = keys.flatMap((key) => (key !== undefined && 'id' in key ? [key.id] : []));
-  const references = keys.flatMap((key) => (key !== undefined && 'reference' in key ? [key.reference] : []));
-  const named = sql.raw('named');
-  const found = sql`exists (select 1 from ${link} join resource ${named} on ${named}.tenant_id = ${tenant} and ${named}.resource_type = ${link.targetType} and ${named}.resource_id = ${link.targetId}
-    where ${link.tenantId} = ${tenant} and ${link.sourceType} = ${type} and ${link.sourceId} = ${resource.resourceId} and ${link.targetType} = ${filter.type} and ${link.inWorking}
-    ${filter.fields === undefined ? sql`` : sql`and ${inArray(link.field, [...filter.fields])}`}
-    and (${inArray(sql`${named}.resource_id`, ids)} or ${inArray(sql`${named}.reference`, references)}))`;
-  return found;
+/** That a content of a type, as it stands, names something of another. */
+function namedBy(tenant: string, type: string, target: ResourceType): SQL[] {
+  return [eq(link.tenantId, tenant), eq(link.sourceType, type), eq(link.targetType, target), sql`${link.inWorking}`];
+}
+
+/** Every choice of one condition from each filter. */
+function combinations(filters: readonly SQL[][]): SQL[][] {
+  return filters.reduce<SQL[][]>(
+    (chosen, conditions) => chosen.flatMap((each) => conditions.map((condition) => [...each, condition])),
+    [[]],
+  );
 }
 
 function after(column: PgColumn, descending: boolean, position: Position): SQL {

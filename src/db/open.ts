@@ -49,7 +49,7 @@ export async function openDatabases(settings: DatabaseSettings, log: (line: stri
       );
   } catch (error) {
     await close();
-    throw error;
+    throw error instanceof DatabaseUnavailable ? unreachable(error.cause, 'DATABASE_URL') : error;
   }
   return { main, reads, close };
 }

@@ -5,15 +5,16 @@
  * that checks again under its locks what another writer may have changed meanwhile ({@link append}).
  */
 import { createHash, randomFillSync } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Content, ResourceDefinition } from '../article30/definition.ts';
 import type { Step } from '../article30/life.ts';
 import { defaultSettings, type Settings } from '../article30/settings.ts';
 import { namedKeys } from '../article30/shape.ts';
 import { canonicalize } from '../history/canonical.ts';
 import { contentHash, NONCE_BYTES } from '../history/entry.ts';
-import { type Pool, PostgresError } from './connection.ts';
+import { type Parameter, type Pool, PostgresError, type Session } from './connection.ts';
 import { Refusal } from './refusals.ts';
-import { searchWords } from './search.ts';
+import { searchPrefix, searchWords } from './search.ts';
 
 /** Who changes something, and why. */
 export interface Writer {
@@ -170,7 +171,7 @@ export function changeOf(definition: ResourceDefinition, step: Step, stored?: Co
     type: definition.type,
     id: content.id as string,
     reference: content.reference as string,
-    name: content.name as string,
+    name: (content.name ?? content.reference) as string,
     version: step.content === null ? (content.version as number) + 1 : (content.version as number),
     step,
     text: step.content === null ? null : canonicalize(step.content),
@@ -187,20 +188,21 @@ export interface Appended {
 /**
  * Writes changes and their entries in one transaction: all or nothing.
  *
+ * @param on the pool, or the session of a transaction that this is a part of
  * @throws Refusal when another writer was faster, when a reference is taken, when what is deleted is in use, when a
  * chain turns back on itself.
  */
 export async function append(
-  pool: Pool,
+  on: Pick<Pool | Session, 'query'>,
   writer: Writer,
   actor: string,
   changes: readonly Change[],
   answer?: Answer,
 ): Promise<Appended> {
-  const columns = columnsOf(changes, writer.reason);
+  const columns = await pagedColumns(writer.tenant, changes, writer.reason);
   const retry = answer === undefined ? undefined : writer.retry;
   try {
-    const rows = await pool.query<{ sequence: number; recorded_at: string }>(appendStatement, [
+    const rows = await on.query<{ sequence: number; recorded_at: string }>(appendStatement, [
       writer.tenant,
       actor,
       writer.reason ?? null,
@@ -218,6 +220,24 @@ export async function append(
   }
 }
 
+/**
+ * Keeps an answer for a blind retry where nothing of the register changes; part of the session's transaction.
+ *
+ * @throws Refusal when the key's first request is still carried out, or was meanwhile
+ */
+export async function keepAnswer(session: Session, writer: Writer, actor: string, answer: Answer): Promise<void> {
+  const { tenant, retry } = writer;
+  if (retry === undefined) return;
+  try {
+    await session.query('select keep_answer($1, $2, $3, $4, $5, $6, $7)', [
+      ...[tenant, actor, retry.key, retry.requestHash],
+      ...[answer.status, JSON.stringify(answer.headers), answer.body],
+    ]);
+  } catch (error) {
+    throw refusalOf(error, []) ?? error;
+  }
+}
+
 const appendStatement = `select * from append_changes($1, $2, $3,
   $4::text[], $5::uuid[], $6::text[], $7::text[], $8::integer[], $9::text[],
   $10::boolean[], $11::integer[], $12::text[], $13::boolean[],
@@ -227,8 +247,29 @@ const appendStatement = `select * from append_changes($1, $2, $3,
   $26::integer[], $27::text[], $28::text[],
   $29, $30, $31, $32, $33)`;
 
-/** The parallel arrays of `append_changes`, in its order. */
-function columnsOf(changes: readonly Change[], reason: string | undefined) {
+/** So many changes are made ready at a time, with other requests in between. */
+const changesAtATime = 100;
+
+async function pagedColumns(tenant: string, changes: readonly Change[], reason: string | undefined) {
+  const pages = [columnsOf(tenant, changes.slice(0, changesAtATime), reason, 0)];
+  for (let first = changesAtATime; first < changes.length; first += changesAtATime) {
+    await setImmediate();
+    pages.push(columnsOf(tenant, changes.slice(first, first + changesAtATime), reason, first));
+  }
+  return pages[0]!.map((_, column) => pages.flatMap((page) => page[column]!));
+}
+
+/**
+ * The parallel arrays of `append_changes`, in its order.
+ *
+ * @param first how many changes stand before these
+ */
+function columnsOf(
+  tenant: string,
+  changes: readonly Change[],
+  reason: string | undefined,
+  first: number,
+): Parameter[][] {
   const contents = changes.map((change) => change.step.content ?? {});
   const nonces = changes.map(() => randomFillSync(Buffer.alloc(NONCE_BYTES)));
   const hashes = changes.map((change, i) =>
@@ -238,8 +279,8 @@ function columnsOf(changes: readonly Change[], reason: string | undefined) {
   const facets: [owner: number, facet: string, value: string][] = [];
   changes.forEach((change, i) => {
     if (change.definition === undefined || change.step.content === null) return;
-    for (const link of linksOf(change.definition, change.step.content)) links.push([i + 1, ...link]);
-    for (const facet of facetsOf(change.definition, change.step.content)) facets.push([i + 1, ...facet]);
+    for (const link of linksOf(change.definition, change.step.content)) links.push([first + i + 1, ...link]);
+    for (const facet of facetsOf(change.definition, change.step.content)) facets.push([first + i + 1, ...facet]);
   });
   return [
     changes.map((change) => change.type),
@@ -254,7 +295,7 @@ function columnsOf(changes: readonly Change[], reason: string | undefined) {
     contents.map((content) => (content.archived as boolean | undefined) ?? false),
     contents.map((content) => (content.createdAt as string | undefined) ?? null),
     contents.map((content) => (content.updatedAt as string | undefined) ?? null),
-    changes.map((change, i) => searchedText(change, contents[i]!)),
+    changes.map((change, i) => searchedWords(tenant, change, contents[i]!)),
     contents.map((content) => endOf(content)),
     changes.map((change) => change.text),
     nonces,
@@ -295,15 +336,15 @@ function facetsOf(definition: ResourceDefinition, content: Content): [facet: str
   });
 }
 
-function searchedText(change: Change, content: Content): string {
+/** The words that a resource is found by, each once, as the index of words has them. */
+function searchedWords(tenant: string, change: Change, content: Content): string {
   const texts = [change.name, change.reference, content.description, ...(change.definition?.searched?.(content) ?? [])];
-  // As words: PostgreSQL would take `2026-017` for a year and a negative number, and an e-mail address for one word.
-  return searchWords(
-    texts
-      .filter((text) => typeof text === 'string')
-      .join(' ')
-      .slice(0, 20_000),
-  ).join(' ');
+  const text = texts
+    .filter((each) => typeof each === 'string')
+    .join(' ')
+    .slice(0, 20_000);
+  const prefix = searchPrefix(tenant, change.type);
+  return [...new Set(searchWords(text))].map((word) => `${prefix}${word}`).join(' ');
 }
 
 function refusalOf(error: unknown, changes: readonly Change[]): Refusal | undefined {

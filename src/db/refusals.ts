@@ -13,6 +13,7 @@ export type RefusalCode =
   | 'reference-taken'
   | 'in-use'
   | 'state-conflict'
+  | 'outdated'
   | 'idempotency-running'
   | 'idempotency-done'
   | 'impossible';

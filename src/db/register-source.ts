@@ -68,7 +68,16 @@ async function recordedAtOf(session: Session, tenant: string, sequence: number):
 }
 
 /** Which type the entries of a record are. */
-const entryType = { controller: 'processingActivity' } as const;
+export const entryType = { controller: 'processingActivity', processor: 'processorActivity' } as const;
+
+/**
+ * Which entries `e` are in the record of the controllers `$4`, or with `$5` of everybody. A controller's record holds what
+ * it is controller or joint controller of; a processor's what it carries out itself. What names nobody belongs to everybody.
+ */
+const belongs = {
+  controller: "(e.controllers && $4::uuid[] or ($5 and e.controllers = '{}'))",
+  processor: '(e.controller_id = any ($4::uuid[]) or ($5 and e.controller_id is null))',
+} as const;
 
 /** What may stand in `blocks`. */
 const blockTypes = definitions
@@ -135,7 +144,7 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
     const found = await read(async (session) => {
       const controllers = await controllersInScope(session, at, moment, scope);
       const kept = controllers.map(({ id }) => id);
-      const inScope = `${at} e where e.resource_type = $3 and (e.controllers && $4::uuid[] or ($5 and e.controllers = '{}'))
+      const inScope = `${at} e where e.resource_type = $3 and ${belongs[scope.role]}
         and (e.ended_on is null or e.ended_on + $6::interval >= $7::date)`;
       const scoped = [
         tenant,
@@ -159,7 +168,13 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         `select n.resource_id as id from ${at} n where n.resource_type = 'notice' and n.controller_id = any ($3::uuid[])`,
         [tenant, sequence, kept],
       );
-      const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices.map(({ id }) => id)];
+      const clients = await clientsOf(session, at, entries?.sequences ?? []);
+      const start = [
+        ...(named?.ids ?? []),
+        ...controllers.flatMap(({ refs }) => refs),
+        ...notices.map(({ id }) => id),
+        ...clients,
+      ];
       return {
         controllers,
         entries: entries?.sequences ?? [],
@@ -184,9 +199,21 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         ],
       );
       if (entry === undefined) return undefined;
-      const blocks = await reached(session, at, entry.refs, new Set());
+      const clients = await clientsOf(session, at, [entry.sequence]);
+      const blocks = await reached(session, at, [...entry.refs, ...clients], new Set());
       return { controllers: [], entries: [entry.sequence], blocks };
     });
+  }
+
+  /** The clients of processor activities, who name the activity and not the other way round. */
+  async function clientsOf(session: Session, at: string, entries: readonly number[]): Promise<string[]> {
+    const [found] = await session.query<{ ids: string[] | null }>(
+      `select array_agg(c.resource_id) as ids from ${at} c
+       where c.resource_type = 'processorClient'
+         and c.refs && array(select v.resource_id from revision v where v.tenant_id = $1 and v.sequence = any ($3::bigint[]))`,
+      [tenant, sequence, entries],
+    );
+    return found?.ids ?? [];
   }
 
   /** Blocks that are named, by those that name them in turn too; controllers in scope stand elsewhere already. */

@@ -131,12 +131,12 @@ export async function unapprovedReached(
          select l.target_type, l.target_id from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = $3 and l.in_working
          union
          select l.target_type, l.target_id from reached join link l on l.tenant_id = $1 and l.source_type = reached.type and l.source_id = reached.id and l.in_working
-           where reached.type <> 'processingActivity'
+           where reached.type not in ('processingActivity', 'processorActivity')
        )
        select r.resource_type as type, v.content from reached
        join resource r on r.tenant_id = $1 and r.resource_type = reached.type and r.resource_id = reached.id
        join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
-       where r.state in ('draft', 'inReview') and r.resource_type <> 'processingActivity' and not (r.resource_type = $2 and r.resource_id = $3)
+       where r.state in ('draft', 'inReview') and r.resource_type not in ('processingActivity', 'processorActivity') and not (r.resource_type = $2 and r.resource_id = $3)
        order by r.resource_type, r.resource_id`,
       [tenant, type, id],
     );

@@ -113,3 +113,44 @@ export const idempotency = pgTable('idempotency', {
   body: text('body').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' }).notNull(),
 });
+
+export const importPlan = pgTable('import_plan', {
+  tenantId: uuid('tenant_id').notNull(),
+  planId: uuid('plan_id').notNull(),
+  source: text('source').notNull(),
+  sequence: sequence('sequence').notNull(),
+  state: text('state').notNull(),
+  created: integer('created').notNull(),
+  changed: integer('changed').notNull(),
+  unchanged: integer('unchanged').notNull(),
+  errors: integer('errors').notNull(),
+  warnings: integer('warnings').notNull(),
+  problems: text('problems').notNull(),
+  actorId: uuid('actor_id').notNull(),
+  createdAt: instant('created_at').notNull(),
+});
+
+export const importItem = pgTable('import_item', {
+  tenantId: uuid('tenant_id').notNull(),
+  planId: uuid('plan_id').notNull(),
+  number: integer('number').notNull(),
+  resourceType: text('resource_type').notNull(),
+  resourceId: uuid('resource_id').notNull(),
+  reference: text('reference').notNull(),
+  version: integer('version').notNull(),
+  content: text('content').notNull(),
+  told: text('told').notNull(),
+});
+
+export const review = pgTable('review', {
+  tenantId: uuid('tenant_id').notNull(),
+  reviewId: uuid('review_id').notNull(),
+  subjectType: text('subject_type').notNull(),
+  subjectId: uuid('subject_id').notNull(),
+  reasonDigest: bytes('reason_digest').notNull(),
+  state: text('state').notNull(),
+  dueOn: date('due_on', { mode: 'string' }).notNull(),
+  assignee: text('assignee'),
+  askedBy: uuid('asked_by').notNull(),
+  completedBy: uuid('completed_by'),
+});

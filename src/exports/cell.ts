@@ -48,6 +48,56 @@ export function writeCell(lines: readonly CellLine[]): string {
     .join('\n');
 }
 
+/**
+ * What a cell holds in a spreadsheet: Excel takes 32,767 characters and 253 line ends, and drops what is beyond without
+ * a word. One character is left for {@link neutralised}.
+ */
+export const cellLimits = { characters: 32_766, lines: 254 } as const;
+
+/**
+ * The texts of the cells that hold the lines together, each within the limits. A line that is too long for a cell of
+ * its own goes on in the next one: under the same name and reference, and with the same `lineId`. None when there is
+ * nothing to say.
+ */
+export function writeCells(lines: readonly CellLine[]): string[] {
+  const cells: string[] = [];
+  let length = 0;
+  let cell: string[] = [];
+  for (const text of lines.flatMap(fittingLines)) {
+    if (cell.length === cellLimits.lines || (cell.length > 0 && length + 1 + text.length > cellLimits.characters)) {
+      cells.push(cell.join('\n'));
+      cell = [];
+      length = 0;
+    }
+    length += text.length + (cell.length === 0 ? 0 : 1);
+    cell.push(text);
+  }
+  return cell.length === 0 ? cells : [...cells, cell.join('\n')];
+}
+
+/** The text of a line, in as many lines as it takes; a single part fits, by the bounds of the definitions. */
+function fittingLines(line: CellLine): string[] {
+  const whole = writeLine(line);
+  if (whole === '') return [];
+  if (whole.length <= cellLimits.characters || 'declared' in line) return [whole];
+  const { parts, ...label } = line;
+  const told = parts.filter(({ key }) => key === 'lineId');
+  const empty = writeLine({ ...label, parts: told }).length;
+  const pieces: CellPart[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const part of parts) {
+    if (part.key === 'lineId') continue;
+    const more = writeLine({ parts: [part] }).length + '; '.length;
+    if (length + more > cellLimits.characters) {
+      pieces.push([]);
+      length = empty;
+    }
+    pieces.at(-1)!.push(part);
+    length += more;
+  }
+  return pieces.map((piece) => writeLine({ ...label, parts: [...piece, ...told] }));
+}
+
 function writeLine(line: CellLine): string {
   if ('declared' in line) return declaredWords[line.declared];
   let text = writeLabel(line.name, line.reference);

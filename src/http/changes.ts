@@ -5,7 +5,8 @@
  * the state and the references allow. A retry of a deletion so gets its first answer, though nothing is there any more.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Content, customFieldsLimit, type ResourceDefinition } from '../article30/definition.ts';
+import { contradictionsOf } from '../article30/contradictions.ts';
+import type { Content, ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import { type Moment, writableOf } from '../article30/life.ts';
 import { namedKeys, withKeys } from '../article30/shape.ts';
@@ -28,7 +29,11 @@ import { writerOf } from './context.ts';
 import { Problem, type ProblemItem } from './problems.ts';
 
 /** What a plan makes of a look: changes to write, or nothing to do because it is so already. */
-export type Outcome = { readonly changes: readonly Change[]; readonly answer: Answer } | { readonly unchanged: Answer };
+export type Outcome =
+  | { readonly changes: readonly Change[]; readonly answer: Answer }
+  | { readonly unchanged: Answer }
+  /** Writes in a way of its own, and keeps the answer with what it writes; gives the sequence of its last entry, if any. */
+  | { write(writer: Writer): Promise<number | undefined>; readonly answer: Answer };
 
 export interface Intent {
   /** What is looked at: the type, the resource by its key, and a name to compare with the others of its type. */
@@ -66,9 +71,13 @@ export async function carryOut(
     const outcome = await intent.plan(seen, writer);
     if ('unchanged' in outcome) return send(reply, outcome.unchanged);
     try {
-      const { sequence } = await append(pool, writer, seen.actor, outcome.changes, outcome.answer);
+      const sequence =
+        'write' in outcome
+          ? await outcome.write(writer)
+          : (await append(pool, writer, seen.actor, outcome.changes, outcome.answer)).sequence;
       if (seen.nameTaken) reply.header('ropa-warning', 'name-taken; another of this type has the same name');
-      return send(reply.header('log-sequence', sequence), outcome.answer);
+      if (sequence !== undefined) reply.header('log-sequence', sequence);
+      return send(reply, outcome.answer);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       // The next look shows what the other writer did, and the plan judges it anew.
@@ -91,6 +100,7 @@ const codes = {
   'reference-taken': 'reference-taken',
   'in-use': 'in-use',
   'state-conflict': 'state-conflict',
+  outdated: 'plan-outdated',
   'idempotency-running': 'idempotency-running',
   'idempotency-done': 'conflict',
   impossible: 'unprocessable',
@@ -206,7 +216,7 @@ export function withIds(definition: ResourceDefinition, body: Content, seen: Loo
 
 /** Contradictions in a content that its schema cannot see: 422. */
 export function checked(definition: ResourceDefinition, content: Content): Content {
-  const flaws = [...(definition.check?.(content) ?? []), ...repeated(definition, content), ...tooManyFields(content)];
+  const flaws = contradictionsOf(definition, content);
   if (flaws.length > 0) {
     throw new Problem('unprocessable', flaws[0]!.message, {
       errors: flaws.slice(0, 50).map((flaw) => ({ in: 'body', ...flaw })),
@@ -221,31 +231,6 @@ export function checked(definition: ResourceDefinition, content: Content): Conte
 
 /** Bytes of one stored content: `ref:` keys grow when they become ids, and patches add up. */
 const contentLimit = 1024 * 1024;
-
-/** A list of keys that names one resource twice, once by its id and once by its reference. */
-function repeated(
-  definition: ResourceDefinition,
-  content: Content,
-): { pointer: string; code: string; message: string }[] {
-  const seen = new Set<string>();
-  return namedKeys(definition, content).flatMap(({ pointer, key }) => {
-    const list = /^(.*)\/\d+$/.exec(pointer)?.[1];
-    if (list === undefined) return [];
-    const place = `${list} ${key}`;
-    if (!seen.has(place)) {
-      seen.add(place);
-      return [];
-    }
-    return [{ pointer, code: 'uniqueItems', message: 'The list names this resource already.' }];
-  });
-}
-
-/** A patch adds to the fields that are there: only together they can be too many. */
-function tooManyFields({ customFields }: Content): { pointer: string; code: string; message: string }[] {
-  if (Object.keys(customFields ?? {}).length <= customFieldsLimit) return [];
-  const message = `There would be more than ${customFieldsLimit} custom fields.`;
-  return [{ pointer: '/customFields', code: 'maxProperties', message }];
-}
 
 /**
  * What becomes part of the register may name only building blocks that are approved themselves: else 409. Activities

@@ -43,6 +43,11 @@ export function documentOptions(): FastifyDynamicSwaggerOptions {
 /** What a reader finds under a tag that is not the plural of a resource. */
 const tags = [
   { name: 'Register', description: 'The record of processing activities, now and as it stood.' },
+  { name: 'Reviews', description: 'What somebody asked to be looked at, and what came of it.' },
+  { name: 'Imports', description: 'Registers and tables brought in: a plan first, applied whole or not at all.' },
+  { name: 'Transfers', description: 'Where data go outside the EEA, on which grounds.' },
+  { name: 'Statistics', description: 'The records in numbers.' },
+  { name: 'Reference', description: 'Facts that registers are judged by, with their sources.' },
   { name: 'Log', description: 'What changed, in order; entries with all that proves them.' },
   { name: 'Tenancy', description: 'Who you are here; settings; tenants.' },
   { name: 'Health', description: 'Whether the service lives and can work.' },

@@ -75,7 +75,7 @@ const viewer = [
   'readSettings',
 ] as const satisfies Permission[];
 
-const editing = ['write', 'archive', 'clients', 'submit', 'askReview', 'planImports', 'readChanges'] as const;
+const editing = ['write', 'archive', 'clients', 'submit', 'planImports', 'readChanges'] as const;
 
 const deciding = ['approve', 'reject', 'retire', 'review', 'acknowledge', 'askReview'] as const;
 
@@ -87,6 +87,8 @@ const table: Record<Role, readonly Permission[]> = {
   dpo: [
     ...viewer,
     ...editing,
+    // Monitoring is the officer's task whether or not it decides, Art. 39(1)(b).
+    'askReview',
     'applyImports',
     'export',
     'links',

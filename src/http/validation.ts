@@ -69,17 +69,41 @@ export function createValidator(options: ValidatorOptions): BuildValidator {
           if (flaw !== undefined) return { error: invalid(part, [itemOf(part, flaw)]) };
           readText(data as Record<string, unknown>, schema, components);
         }
-        const check = quick();
-        if (check(data)) return true;
-        const full = part === 'body' && isSmall(data) ? thorough() : check;
-        if (full !== check) full(data);
-        const errors = withoutNoise(full.errors ?? []);
+        const errors = errorsOf(data, quick, part === 'body' ? thorough : quick);
+        if (errors.length === 0) return true;
         return { error: invalid(part, itemsOf(part, errors.slice(0, LISTED_ERRORS)), errors.length) };
       };
     };
   };
   // Fastify declares the type of its own Ajv package, and calls what it gets as above.
   return build as unknown as BuildValidator;
+}
+
+/** Judges a value as the body of a request is judged; every flaw with its pointer. */
+export type Judge = (component: string, value: unknown) => readonly ProblemItem[];
+
+/** For bodies that stand within another: judges a value by one of the components, by its name. */
+export function createJudge(options: ValidatorOptions, components: Readonly<Record<string, object>>): Judge {
+  const known = components as Readonly<Record<string, Schema>>;
+  const quick = lazily(() => createAjv(options, known, { allErrors: false }));
+  const thorough = lazily(() => createAjv(options, known, { allErrors: true }));
+  return (name, value) => {
+    const by = (ajv: () => Ajv2020) => () => compile(ajv(), known[name]!);
+    return itemsOf('body', errorsOf(value, by(quick), by(thorough)));
+  };
+}
+
+/** What is wrong with a value: all of it where the value is small, else what is found first. */
+function errorsOf(
+  data: unknown,
+  quick: () => ValidateFunction,
+  thorough: () => ValidateFunction,
+): readonly ErrorObject[] {
+  const check = quick();
+  if (check(data)) return [];
+  const full = isSmall(data) ? thorough() : check;
+  if (full !== check) full(data);
+  return withoutNoise(full.errors ?? []);
 }
 
 /**

@@ -76,6 +76,12 @@ export async function* composeRegister(
   yield { kind: 'integrity', json: `],"integrity":${text}}`, integrity, text };
 }
 
+/** The digest of a document that was read, as its `integrity` must have it. */
+export function digestOf(document: Readonly<Record<string, unknown>>): string {
+  const { integrity: _, ...content } = document;
+  return `sha-256:${createHash('sha256').update(canonicalize(content)).digest('hex')}`;
+}
+
 /** One entry with the blocks that it reaches: the canonical JSON of `{blocks, entry}`. */
 export async function composeEntry(source: RegisterSource, selection: Selection): Promise<string> {
   const members = new BlockMembers();

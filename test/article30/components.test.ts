@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type TSchema, Type } from 'typebox';
 import { answerOf, bodyOf, patchOf, reachableComponents } from '../../src/article30/components.ts';
-import { component, metadataProperties, resolved } from '../../src/article30/definition.ts';
+import { component, metadataProperties, type ResourceDefinition, resolved } from '../../src/article30/definition.ts';
 import { definitions } from '../../src/article30/index.ts';
 
 interface Schema {
@@ -17,16 +17,20 @@ interface Schema {
 }
 const whole = (schema: unknown) => resolved(schema as TSchema) as unknown as Schema;
 
+/** What a resource cannot be without: its name, or what it stands between. */
+const neededBy = ({ unnamed, required = [] }: ResourceDefinition) =>
+  unnamed === true ? required : ['name', ...required];
+
 t.test('an answer has all that a resource always has; a body needs a name only', async (t) => {
   for (const definition of definitions) {
     const answer = whole(answerOf(definition));
     t.strictSame(
       answer.required,
-      ['id', 'reference', 'version', 'state', 'archived', 'createdAt', 'updatedAt', 'name'],
+      ['id', 'reference', 'version', 'state', 'archived', 'createdAt', 'updatedAt', ...neededBy(definition)],
       definition.type,
     );
     const body = whole(bodyOf(definition));
-    t.strictSame(body.required, ['name']);
+    t.strictSame(body.required, neededBy(definition));
     t.strictSame(
       Object.keys(body.properties!).sort(),
       Object.keys(answer.properties!).sort(),
@@ -57,7 +61,7 @@ t.test('a patch may take away all but the name, in objects too, and nothing with
     const visit = (schema: Schema, path: string): void => {
       for (const [name, property] of Object.entries(schema.properties ?? {})) {
         count++;
-        const kept = property.readOnly === true || `${path}/${name}` === '/name';
+        const kept = property.readOnly === true || (path === '' && neededBy(definition).includes(name));
         t.equal(takesNull(property), !kept, `${definition.type} ${path}/${name}`);
         if (property.enum !== undefined && !kept) t.ok(property.enum.includes(null), 'a word or null');
         const inner = property.anyOf?.map(whole).find(({ type }) => type === 'object');

@@ -92,9 +92,12 @@ const allowed: Record<string, string> = {
   approved_span: 'SELECT INSERT',
   facet: 'SELECT INSERT DELETE',
   idempotency: 'SELECT INSERT DELETE',
+  import_item: 'SELECT INSERT',
+  import_plan: 'SELECT INSERT',
   link: 'SELECT INSERT UPDATE DELETE',
   migration: 'SELECT',
   resource: 'SELECT INSERT UPDATE DELETE',
+  review: 'SELECT INSERT',
   revision: 'SELECT INSERT',
   tenant: 'SELECT',
   tenant_head: 'SELECT UPDATE',
@@ -122,7 +125,16 @@ t.test('the role of the service gets what is listed and no more', async (t) => {
        and has_column_privilege($1, c.oid, a.attnum, 'UPDATE') and not has_table_privilege($1, c.oid, 'UPDATE')`,
     [role],
   );
-  t.same(columns, [{ table: 'approved_span', column: 'valid_to' }], 'of the spans it may set the end');
+  t.same(
+    columns,
+    [
+      { table: 'approved_span', column: 'valid_to' },
+      { table: 'import_plan', column: 'state' },
+      { table: 'review', column: 'state' },
+      { table: 'review', column: 'completed_by' },
+    ],
+    'of the spans it may set the end, of a plan that it was applied, of a review that and by whom it was completed',
+  );
   const functions = await owner.query<{ name: string; public: boolean; role: boolean }>(
     `select p.proname as name, has_function_privilege($1, p.oid, 'execute') as role,
        p.proacl is null or exists (select from aclexplode(p.proacl) a where a.grantee = 0) as public

@@ -17,6 +17,7 @@ const everywhere = ['tenant', 'migration'];
 /** What reaches across tenants on purpose, and therefore is a function of its own that takes no tenant. */
 const acrossTenants: Record<string, string> = {
   forget_old_answers: 'answers kept for a retry end after a day, whoever they were for',
+  forget_old_plans: 'plans of imports end after seven days, whoever made them',
 };
 
 /** Names of the database that the checker must know. */
@@ -436,6 +437,7 @@ function views(examples: ReadonlyMap<string, { readonly id?: unknown }>): string
   return [
     ...scopes.flatMap((scope) => moments.map((moment) => `/v1/register?${scope}${moment}`.replace('?&', '?'))),
     ...moments.slice(0, 2).map((moment) => `${entry}?${moment}`.replace('?&', '?')),
+    '/v1/reviews?state=open&subjectType=purpose&subject=purpose:ref:invoicing&assignee=Sales&dueBefore=2027-01-01',
     '/v1/log?type=purpose',
     '/v1/changes?type=purpose',
   ];

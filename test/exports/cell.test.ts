@@ -3,10 +3,13 @@ import {
   type CellLine,
   type CellPart,
   CellSyntaxError,
+  type CellValue,
+  cellLimits,
   neutralised,
   readCell,
   restored,
   writeCell,
+  writeCells,
 } from '../../src/exports/cell.ts';
 import { awkward, visible } from './registers.ts';
 
@@ -59,6 +62,69 @@ t.test('a cell reads as the form says', async (t) => {
   }
   t.ok(cases.length > 0);
   t.comment(`${cases.length} cells`);
+});
+
+t.test('lines stand in as many cells as hold them', async (t) => {
+  t.same(writeCells([]), []);
+  t.same(writeCells([{ parts: [] }]), [], 'a value that says nothing needs none');
+  const some: CellLine[] = [{ name: 'Stripe', reference: 'stripe', parts: [] }, { declared: 'noOthers' }];
+  t.same(writeCells(some), [writeCell(some)]);
+
+  const { characters, lines: most } = cellLimits;
+  const texts = (count: number, length: number): CellLine[] =>
+    Array.from({ length: count }, (_, index) => ({ name: `${index}`.padEnd(length, '='), parts: [] }));
+  const cases: [title: string, lines: CellLine[]][] = [
+    ['as many lines as a cell holds', texts(most, 3)],
+    ['one more', texts(most + 1, 3)],
+    ['a thousand of some length', texts(1000, 200)],
+    ['long ones', texts(20, 10_000)],
+  ];
+  for (const [title, lines] of cases) {
+    const cells = writeCells(lines);
+    t.ok(
+      cells.every((cell) => cell.length <= characters && cell.split('\n').length <= most),
+      `${title}: within the limits`,
+    );
+    t.equal(cells.join('\n'), writeCell(lines), `${title}: nothing is lost`);
+    const full = cells.slice(0, -1).every((cell, index) => {
+      const next = cells[index + 1]!.split('\n')[0]!;
+      return cell.split('\n').length === most || cell.length + 1 + next.length > characters;
+    });
+    t.ok(full, `${title}: no cell ends too early`);
+  }
+  t.equal(writeCells(texts(most, 3)).length, 1);
+  t.equal(writeCells(texts(most + 1, 3)).length, 2);
+  t.comment(`${cases.length} lists`);
+
+  const parts: CellPart[] = Array.from({ length: 5_000 }, (_, index) => ({
+    key: 'clientIds',
+    value: `Client; ${index}`,
+    reference: `c${index}`,
+  }));
+  for (const told of [[{ key: 'lineId', value: 'a' }], []] as CellPart[][]) {
+    const cells = writeCells([
+      { name: 'before', parts: [] },
+      { name: 'Sub', reference: 'sub', parts: [...parts, ...told] },
+      { name: 'after', parts: [] },
+    ]);
+    const lines = cells.flatMap(readCell) as CellValue[];
+    t.ok(cells.every((cell) => cell.length <= characters));
+    t.same([lines[0]!.name, lines.at(-1)!.name], ['before', 'after']);
+    const pieces = lines.slice(1, -1);
+    t.ok(pieces.length > 2);
+    t.ok(
+      pieces.every(({ name, reference, parts: [...own] }) => {
+        const last = told.length === 0 ? undefined : own.at(-1);
+        return name === 'Sub' && reference === 'sub' && last?.value === told[0]?.value;
+      }),
+      'each piece says what it is of',
+    );
+    t.strictSame(
+      pieces.flatMap((piece) => piece.parts.filter(({ key }) => key === 'clientIds')),
+      parts,
+      'no part is lost, and none is cut',
+    );
+  }
 });
 
 t.test('what people write by hand is read as they mean it', async (t) => {

@@ -2,20 +2,47 @@ import t from 'tap';
 import { type Content, commonProperties, metadataProperties } from '../../src/article30/definition.ts';
 import { definitionOf } from '../../src/article30/index.ts';
 import { declarableNone, sectionsThatMayBeImpossible } from '../../src/article30/processing-activity.ts';
-import { cellOf, columns, NamedBlocks } from '../../src/exports/columns.ts';
-import { filledRegister, follow, type Register, registerOf, type Schema } from './registers.ts';
+import { processorDeclarableNone } from '../../src/article30/processor-activity.ts';
+import { entryType } from '../../src/db/register-source.ts';
+import { cellsOf, NamedBlocks } from '../../src/exports/column.ts';
+import { columns as columnsOf } from '../../src/exports/columns.ts';
+import { filledRegister, follow, type Register, type Role, registerOf, type Schema } from './registers.ts';
 
-const { properties, managed } = definitionOf('processingActivity');
-const activity = { ...commonProperties, ...properties, ...managed, ...metadataProperties } as Record<string, Schema>;
+const activityOf = (role: Role) => {
+  const { properties, managed } = definitionOf(entryType[role]);
+  return { ...commonProperties, ...properties, ...managed, ...metadataProperties } as Record<string, Schema>;
+};
+
+/** Of each record what its lists have to do with: its name in the law, its points, and what is peculiar to it. */
+const records = {
+  controller: {
+    paragraph: '30(1)',
+    points: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+    declarable: declarableNone,
+    // What tells a line stands wherever members of that line stand.
+    told: ['purposes.purposeId', 'purposes.lineId', 'dataLines.dataCategoryId', 'dataLines.lineId'],
+    members: 80,
+    removals: 200,
+  },
+  processor: {
+    paragraph: '30(2)',
+    points: ['a', 'b', 'c', 'd'],
+    declarable: processorDeclarableNone,
+    told: [],
+    members: 35,
+    removals: 60,
+  },
+} as const;
+const roles = ['controller', 'processor'] as const;
 
 /** Paths of the members that hold no members themselves; a word that can be declared is one of its own. */
-function leaves(members: Record<string, Schema>, prefix = ''): string[] {
+function leaves(members: Record<string, Schema>, declarable: readonly string[], prefix = ''): string[] {
   return Object.entries(members).flatMap(([name, property]) => {
     const path = `${prefix}${name}`;
-    if (path === 'declaredNone') return declarableNone.map((word) => `${path}.${word}`);
+    if (path === 'declaredNone') return declarable.map((word) => `${path}.${word}`);
     const plain = follow(property);
     const inner = plain.items === undefined ? plain : follow(plain.items);
-    return inner.properties === undefined ? [path] : leaves(inner.properties, `${path}.`);
+    return inner.properties === undefined ? [path] : leaves(inner.properties, declarable, `${path}.`);
   });
 }
 
@@ -30,80 +57,116 @@ function blocksOf(register: Register): NamedBlocks {
   return blocks;
 }
 
-const rowOf = (entry: Content, blocks: NamedBlocks) =>
-  new Map(columns.map((column) => [column.key, cellOf(column, entry, blocks)]));
+/** Whatever the number of cells is. */
+const rowOf = (entry: Content, blocks: NamedBlocks, role: Role = 'controller') =>
+  new Map(columnsOf[role].map((column) => [column.key, cellsOf(column, entry, blocks).join('\n')]));
 
-t.test('every member of a processing activity is carried by a column', async (t) => {
-  const paths = leaves(activity);
-  const uncarried = paths.filter((path) => !columns.some(({ carries }) => carries.some((each) => covers(each, path))));
-  t.same(uncarried, []);
-  t.ok(paths.length > 80);
-  t.comment(`${paths.length} members, ${columns.length} columns`);
-});
+for (const role of roles) {
+  const { paragraph, points, declarable, told, members, removals: least } = records[role];
+  const columns = columnsOf[role];
 
-t.test('a column carries only what there is, and no other column carries it too', async (t) => {
-  const paths = leaves(activity);
-  const carriers = new Map<string, number>();
-  let cases = 0;
-  for (const { key, carries } of columns) {
-    for (const each of carries) {
-      cases++;
-      const carried = paths.filter((path) => covers(each, path));
-      t.not(carried.length, 0, `${key}: ${each}`);
-      for (const path of carried) carriers.set(path, (carriers.get(path) ?? 0) + 1);
-    }
-  }
-  // What tells a line stands wherever members of that line stand.
-  const told = ['purposes.purposeId', 'purposes.lineId', 'dataLines.dataCategoryId', 'dataLines.lineId'];
-  t.same(
-    [...carriers]
-      .filter(([, count]) => count > 1)
-      .map(([path]) => path)
-      .sort(),
-    told.sort(),
-  );
-  t.ok(cases > 0);
-  t.comment(`${cases} paths`);
-});
-
-t.test('keys and headings are unique, and the points of Article 30(1) stand in their order', async (t) => {
-  for (const member of ['key', 'heading'] as const) {
-    t.same(new Set(columns.map((column) => column[member])).size, columns.length, member);
-    t.ok(
-      columns.every((column) => column[member] !== ''),
-      member,
+  t.test(`${role}: every member of an activity is carried by a column`, async (t) => {
+    const paths = leaves(activityOf(role), declarable);
+    const uncarried = paths.filter(
+      (path) => !columns.some(({ carries }) => carries.some((each) => covers(each, path))),
     );
-  }
-  const points = columns.flatMap(({ article }) => /^30\(1\)\(([a-g])\)/.exec(article)?.[1] ?? []);
-  t.same(points, [...points].sort());
-  t.same([...new Set(points)], ['a', 'b', 'c', 'd', 'e', 'f', 'g']);
-  const last = columns.findLastIndex(({ article }) => article.startsWith('30(1)'));
-  t.same(
-    columns
-      .slice(0, last)
-      .filter(({ article }) => !/^(30\(1\)|44|$)/.test(article))
-      .map(({ key }) => key),
-    [],
-    'nothing of other articles stands between them but the grounds of transfers',
-  );
-});
+    t.same(uncarried, []);
+    t.ok(paths.length > members);
+    t.comment(`${paths.length} members, ${columns.length} columns`);
+  });
 
-t.test('whatever is taken out of a full activity, its row changes in a column that carries it', async (t) => {
-  const register = filledRegister(1);
-  const [entry] = register.entries;
-  const blocks = blocksOf(register);
-  const before = rowOf(entry!, blocks);
-  let cases = 0;
-  for (const { path, without } of removals(entry!)) {
-    cases++;
-    const after = rowOf(without as Content, blocks);
-    const changed = columns.filter(({ key }) => before.get(key) !== after.get(key));
-    if (!changed.some(({ carries }) => carries.some((each) => covers(each, path) || covers(path, each)))) {
-      t.fail(`${path}: changes ${changed.map(({ key }) => key).join(', ') || 'nothing'}`);
+  t.test(`${role}: a column carries only what there is, and no other column carries it too`, async (t) => {
+    const paths = leaves(activityOf(role), declarable);
+    const carriers = new Map<string, number>();
+    let cases = 0;
+    for (const { key, carries } of columns) {
+      for (const each of carries) {
+        cases++;
+        const carried = paths.filter((path) => covers(each, path));
+        t.not(carried.length, 0, `${key}: ${each}`);
+        for (const path of carried) carriers.set(path, (carriers.get(path) ?? 0) + 1);
+      }
     }
+    t.same(
+      [...carriers]
+        .filter(([, count]) => count > 1)
+        .map(([path]) => path)
+        .sort(),
+      [...told].sort(),
+    );
+    t.ok(cases > 0);
+    t.comment(`${cases} paths`);
+  });
+
+  t.test(
+    `${role}: keys and headings are unique, and the points of Article ${paragraph} stand in their order`,
+    async (t) => {
+      for (const member of ['key', 'heading'] as const) {
+        t.same(new Set(columns.map((column) => column[member])).size, columns.length, member);
+        t.ok(
+          columns.every((column) => column[member] !== ''),
+          member,
+        );
+      }
+      const point = new RegExp(`^${paragraph.replace(/[()]/g, '\\$&')}\\(([a-g])\\)`);
+      const found = columns.flatMap(({ article }) => point.exec(article)?.[1] ?? []);
+      t.same(found, [...found].sort());
+      t.same([...new Set(found)], points);
+      const last = columns.findLastIndex(({ article }) => article.startsWith(paragraph));
+      t.same(
+        columns
+          .slice(0, last)
+          .filter(({ article }) => !(article === '' || article.startsWith(paragraph) || article.startsWith('44')))
+          .map(({ key }) => key),
+        [],
+        'nothing of other articles stands between them but the grounds of transfers',
+      );
+    },
+  );
+
+  t.test(
+    `${role}: whatever is taken out of a full activity, its row changes in a column that carries it`,
+    async (t) => {
+      const register = filledRegister(1, role);
+      const [entry] = register.entries;
+      const blocks = blocksOf(register);
+      const before = rowOf(entry!, blocks, role);
+      let cases = 0;
+      for (const { path, without } of removals(entry!)) {
+        cases++;
+        // Clients name the activity by its id.
+        const after = rowOf(path === 'id' ? { ...(without as Content), id: '' } : (without as Content), blocks, role);
+        const changed = columns.filter(({ key }) => before.get(key) !== after.get(key));
+        if (!changed.some(({ carries }) => carries.some((each) => covers(each, path) || covers(path, each)))) {
+          t.fail(`${path}: changes ${changed.map(({ key }) => key).join(', ') || 'nothing'}`);
+        }
+      }
+      t.ok(cases > least);
+      t.comment(`${cases} members and items taken out`);
+    },
+  );
+}
+
+t.test('whatever is taken out of a client, the row of its activity changes', async (t) => {
+  const register = filledRegister(1, 'processor');
+  const [entry] = register.entries;
+  const [id, client] = Object.entries(register.blocks.processorClient!)[0]!;
+  const row = (content: Content) => {
+    const blocks = { ...register.blocks, processorClient: { ...register.blocks.processorClient, [id]: content } };
+    return JSON.stringify([...rowOf(entry!, blocksOf({ ...register, blocks }), 'processor')]);
+  };
+  const before = row(client);
+  // What the service says of the client as a resource; that it is approved is said by its being there.
+  const others = new Set(['id', 'reference', 'version', 'approvedVersion', 'archived', 'createdAt', 'updatedAt']);
+  let cases = 0;
+  for (const { path, without } of removals(client)) {
+    if (others.has(path)) continue;
+    cases++;
+    if (row(without as Content) === before) t.fail(`${path}: changes nothing`);
   }
-  t.ok(cases > 200);
+  t.ok(cases > 15);
   t.comment(`${cases} members and items taken out`);
+  t.match(row({ ...client, state: 'draft' }), /; state=draft/, 'what nobody approved says so');
 });
 
 /** The value without each of its members and items in turn, at every depth. */

@@ -11,6 +11,7 @@ import { type Content, commonProperties, metadataProperties } from '../../src/ar
 import { definitionOf } from '../../src/article30/index.ts';
 import type { RegisterScope } from '../../src/article30/register.ts';
 import type { ResourceType } from '../../src/article30/resource-types.ts';
+import { entryType } from '../../src/db/register-source.ts';
 import { columns } from '../../src/exports/columns.ts';
 import { csvOf } from '../../src/exports/csv.ts';
 import { canonicalize } from '../../src/history/canonical.ts';
@@ -25,6 +26,7 @@ import {
   moment,
   partsOf,
   type Register,
+  type Role,
   registerOf,
   type Schema,
   sourceOf,
@@ -40,25 +42,51 @@ interface Table {
   document: Document;
 }
 
-async function tableOf(register: Register, scope?: Partial<RegisterScope>): Promise<Table> {
+async function tableOf(register: Register, scope: Partial<RegisterScope> = {}): Promise<Table> {
+  const { role = 'controller' } = scope;
   let text = '';
   for await (const piece of csvOf(partsOf(register, scope))) text += piece;
   const [headings = [], ...records] = parse(text, { bom: true, record_delimiter: '\r\n' });
   const last = records.pop() ?? [];
-  const rows = records.map(
-    (cells) => new Map(cells.map((cell, index) => [keyOf(headings[index]!), withoutApostrophe(cell)])),
-  );
+  const keys = headings.map((heading) => columns[role].find((column) => column.heading === heading)!.key);
+  const rows = wholeRows(records.map((cells) => cells.map((cell, index) => [keys[index]!, withoutApostrophe(cell)])));
   return { text, headings, rows, last, document: await documentOf(partsOf(register, scope)) };
 }
 
-const keyOf = (heading: string) => columns.find((column) => column.heading === heading)!.key;
 const withoutApostrophe = (cell: string) => (/^'[=+\-@\t\r']/.test(cell) ? cell.substring(1) : cell);
+
+/** Two cells of a column, one below the other: a line that was cut stands in both, under one name and one `lineId`. */
+function joined(above: string, below: string): string {
+  const [end = '', begin = ''] = [above.split('\n').at(-1), below.split('\n')[0]];
+  const label = /^(?:\\.|[^;=\\])*; /.exec(end)?.[0] ?? '';
+  const id = /; lineId=[^;]*$/.exec(end)?.[0] ?? '';
+  if (label === '' || !begin.startsWith(label) || !begin.endsWith(id)) return `${above}\n${below}`;
+  return `${above.slice(0, above.length - id.length)}; ${below.slice(label.length)}`;
+}
+
+/** Rows, each with the cells of the rows that continue it. */
+function wholeRows(records: [string, string][][]): Map<string, string>[] {
+  const rows: Map<string, string>[] = [];
+  for (const [[, first] = ['', ''], ...others] of records) {
+    const [reference = '', number] = first.split('#');
+    const row = rows.at(-1);
+    if (number === undefined) rows.push(new Map([['reference', reference], ...others]));
+    else if (row?.get('reference') !== reference) throw new Error('A row continues nothing.');
+    else {
+      for (const [key, cell] of others) {
+        if (key === 'name' ? cell !== row.get(key) : cell !== '' && row.get(key) === '') throw new Error(key);
+        if (key !== 'name' && cell !== '') row.set(key, joined(row.get(key)!, cell));
+      }
+    }
+  }
+  return rows;
+}
 
 t.test('the register of the examples', async (t) => {
   const { text, headings, rows, last, document } = await tableOf(registerOf(exampleBodies));
   t.ok(text.startsWith('\ufeffReference,Processing activity,Controller,'), 'begins with the mark and the headings');
   t.ok(text.endsWith('\r\n'));
-  t.equal(headings.length, columns.length);
+  t.equal(headings.length, columns.controller.length);
   t.equal(rows.length, 1);
 
   const row = rows[0]!;
@@ -118,9 +146,13 @@ t.test('the register of the examples', async (t) => {
   compare(t, [{ rows, document }]);
 });
 
-t.test('a register with every member filled, whatever stands in the texts', async (t) => {
-  const register = filledRegister();
-  const { rows, last, document } = await tableOf(register);
+for (const role of ['controller', 'processor'] as const) {
+  t.test(`the record of a ${role} with every member filled, whatever stands in the texts`, (t) => filled(t, role));
+}
+
+async function filled(t: Test, role: Role) {
+  const register = filledRegister(60, role);
+  const { rows, last, document } = await tableOf(register, { role });
   t.equal(rows.length, register.entries.length);
   t.equal(last[2], `digest=${document.integrity.digest}`);
   t.equal(last[4], `entries=${register.entries.length}`);
@@ -129,7 +161,202 @@ t.test('a register with every member filled, whatever stands in the texts', asyn
     awkward.every((each) => said.includes(JSON.stringify(each).slice(1, -1))),
     'all awkward texts are in it',
   );
-  compare(t, [{ rows, document }]);
+  compare(t, [{ rows, document }], role);
+}
+
+t.test('the record of a processor, as the examples tell it', async (t) => {
+  const { text, rows, last, document } = await tableOf(registerOf(exampleBodies, 'processor'), { role: 'processor' });
+  t.ok(text.startsWith('\ufeffReference,Processing activity,Processor,'));
+  t.equal(rows.length, 1);
+  const expected = {
+    reference: 'hosting-for-clients',
+    name: 'Hosting for clients',
+    representative: '',
+    dataProtectionOfficer:
+      'Camille Martin; designated=true; company=Example DPO SARL; contact.email=dpo@example.com; contactPublished=true; notifiedToAuthority=true',
+    clients: 'Beta Ltd [beta]; country=IE; contact.email=privacy@beta.example; actsAs=controller; since=2026-02-01',
+    clientRepresentatives: '',
+    clientOfficers: 'Beta Ltd [beta]; designated=true; name=Niamh Byrne; contact.email=dpo@beta.example',
+    endControllers: '',
+    categoriesOfProcessing: 'Hosting of web applications\nBackup',
+    clientContracts: 'Beta Ltd [beta]; exists=true; inWriting=true; signedOn=2026-01-12',
+    ownPurposes: 'false',
+  };
+  for (const [key, cell] of Object.entries(expected)) t.equal(rows[0]!.get(key), cell, key);
+  t.match(rows[0]!.get('processor'), /^Acme \[acme\]; legalForm=SAS; .*contact\.email=privacy@example\.com; /);
+  t.match(rows[0]!.get('subprocessors'), /^Stripe \[stripe\]; .*; clientIds=Beta Ltd \[beta\]; lineId=payment$/);
+  t.match(
+    rows[0]!.get('transfers'),
+    /; country=US; .*; safeguardIds=Standard clauses with Stripe \[stripe-clauses\]; /,
+  );
+  t.match(rows[0]!.get('securityMeasures'), /^Encryption \[encryption\]; kind=technical; /);
+  t.equal(rows[0]!.get('companySecurityMeasures'), rows[0]!.get('securityMeasures'), 'inherited from the processor');
+  t.ok(last.includes('role=processor'));
+  compare(t, [{ rows, document }], 'processor');
+});
+
+t.test(
+  'what nobody stated of a client is empty, but every client is named; a client that is a processor',
+  async (t) => {
+    const register = registerOf(
+      [
+        ['controller', { reference: 'us', name: 'Us', registerKept: true }],
+        ['controller', { reference: 'silent', name: 'Silent' }],
+        ['controller', { reference: 'agency', name: 'Agency', contact: { phone: '+33 1' } }],
+        [
+          'controller',
+          {
+            reference: 'end',
+            name: 'End',
+            contact: { email: 'end@example.com' },
+            representative: { name: 'Rep', contact: { email: 'rep@example.com' } },
+          },
+        ],
+        ['controller', { reference: 'abroad', name: 'Abroad', representativeExemption: 'publicBody' }],
+        ['processorActivity', { reference: 'a', name: 'A', processorId: 'ref:us' }],
+        [
+          'processorActivity',
+          { reference: 'b', name: 'B', processorId: 'ref:us', declaredNone: ['subprocessors', 'transfers'] },
+        ],
+        ...[
+          { controllerId: 'ref:silent' },
+          {
+            controllerId: 'ref:agency',
+            actsAs: 'processor',
+            onBehalfOf: ['ref:end', 'ref:silent'],
+            until: '2020-01-31',
+          },
+          { controllerId: 'ref:abroad', customFields: { 'cost; centre': '=4711' } },
+        ].map(
+          (each) =>
+            [
+              'processorClient',
+              { reference: each.controllerId.slice(4), processorActivityId: 'ref:a', ...each },
+            ] as const,
+        ),
+      ],
+      'processor',
+    );
+    const { rows, document } = await tableOf(register, { role: 'processor' });
+    t.same(rows[0]!.get('clients')!.split('\n'), [
+      'Abroad [abroad]; customFields.cost\\; centre=\\=4711',
+      'Agency [agency]; contact.phone=+33 1; actsAs=processor; onBehalfOf=End [end]; onBehalfOf=Silent [silent]; until=2020-01-31',
+      'Silent [silent]',
+    ]);
+    t.same(rows[0]!.get('endControllers')!.split('\n'), [
+      'End [end]; contact.email=end@example.com; representative.name=Rep; representative.contact.email=rep@example.com',
+      'Silent [silent]',
+    ]);
+    t.equal(rows[0]!.get('clientRepresentatives'), 'Abroad [abroad]; representativeExemption=publicBody');
+    t.equal(rows[0]!.get('clientOfficers'), '');
+    t.equal(rows[0]!.get('clientContracts'), '');
+    t.equal(rows[1]!.get('clients'), '');
+    t.equal(rows[1]!.get('subprocessors'), 'none declared');
+    t.equal(rows[1]!.get('transfers'), 'none declared');
+    compare(t, [{ rows, document }], 'processor');
+  },
+);
+
+/** A record with so many clients; each is there in both activities. */
+function withClients(count: number, words: string) {
+  const references = Array.from({ length: count }, (_, index) => `c${index}`);
+  const clients = (activity: string) =>
+    references.map(
+      (reference) =>
+        [
+          'processorClient',
+          {
+            reference: `${activity}-${reference}`,
+            processorActivityId: `ref:${activity}`,
+            controllerId: `ref:${reference}`,
+          },
+        ] as const,
+    );
+  return registerOf(
+    [
+      ...references.map(
+        (reference) =>
+          [
+            'controller',
+            { reference, name: `Client ${reference}`, contact: { other: words, email: 'c@example.com' } },
+          ] as const,
+      ),
+      ['recipient', { reference: 'sub', name: 'Sub; processor', role: 'subprocessor' }],
+      ['recipient', { reference: 'other', name: 'Other', role: 'subprocessor' }],
+      [
+        'processorActivity',
+        {
+          reference: 'hosting',
+          name: '=Hosting',
+          subprocessors: [
+            { lineId: 's', recipientId: 'ref:sub', clientIds: references.map((reference) => `ref:${reference}`) },
+            { lineId: 't', recipientId: 'ref:other' },
+          ],
+        },
+      ],
+      ['processorActivity', { reference: 'support', name: 'Support' }],
+      ...clients('hosting'),
+      ...clients('support'),
+    ],
+    'processor',
+  );
+}
+
+t.test('what a cell cannot hold goes on in the rows below', async (t) => {
+  const register = withClients(1_500, 'Büro; "Haupt"haus\nTor 7');
+  const { text, rows, last, document } = await tableOf(register, { role: 'processor' });
+  const records = parse(text, { bom: true, record_delimiter: '\r\n' }).slice(1, -1);
+  const references = records.map(([first]) => first);
+  const hosting = references.filter((reference) => reference?.startsWith('hosting')).length;
+  const support = references.length - hosting;
+  t.same(references, [
+    ...['hosting', ...Array.from({ length: hosting - 1 }, (_, index) => `hosting#${index + 2}`)],
+    ...['support', ...Array.from({ length: support - 1 }, (_, index) => `support#${index + 2}`)],
+  ]);
+  t.ok(support > 5);
+  t.same(new Set(records.slice(0, hosting).map(([, name]) => name)), new Set(["'=Hosting"]), 'each says its name');
+  t.ok(
+    records.flat().every((cell) => cell.length <= 32_767 && cell.split('\n').length <= 254),
+    'a spreadsheet holds every cell',
+  );
+  t.ok(last.includes('entries=2'), 'rows that go on are no entries');
+  for (const row of rows) {
+    const named = row.get('clients')!.split('\n');
+    t.equal(named.length, 1_500);
+    t.ok(named.every((line) => line.endsWith('; contact.other=Büro\\; "Haupt"haus\\nTor 7')));
+  }
+  const position = columns.processor.findIndex(({ key }) => key === 'subprocessors');
+  const lines = records.flatMap((cells) => cells[position]!.split('\n')).filter((line) => line !== '');
+  t.ok(lines.length > 2, 'a line too long for a cell goes on as well');
+  t.ok(lines.slice(0, -1).every((line) => line.startsWith('Sub\\; processor [sub]; ') && line.endsWith('; lineId=s')));
+  t.equal(lines.at(-1), 'Other [other]; lineId=t');
+  compare(t, [{ rows, document }], 'processor');
+  t.comment(`${records.length} rows for ${rows.length} activities of 1,500 clients each`);
+});
+
+t.test('activities of many clients go out in pieces', async (t) => {
+  const register = withClients(200, 'x'.repeat(1_000));
+  const [, support] = register.entries;
+  const clients = Object.values(register.blocks.processorClient!).filter(
+    ({ processorActivityId }) => processorActivityId === support!.id,
+  );
+  const copies = Array.from({ length: 60 }, (_, index) => ({ ...support, id: `id-${index}`, reference: `a${index}` }));
+  const all = copies.flatMap(({ id }, index) =>
+    clients.map((client) => [
+      `${index} ${client.id}`,
+      { ...client, id: `${index} ${client.id}`, processorActivityId: id },
+    ]),
+  );
+  const blocks = { ...register.blocks, processorClient: Object.fromEntries(all) as Record<string, Content> };
+  let longest = 0;
+  let whole = 0;
+  for await (const piece of csvOf(partsOf({ ...register, blocks, entries: copies }, { role: 'processor' }))) {
+    longest = Math.max(longest, piece.length);
+    whole += piece.length;
+  }
+  t.ok(longest < 5 * 1024 * 1024, `${longest} characters in the longest piece`);
+  t.ok(whole > 2 * longest);
+  t.comment(`${whole} characters, ${longest} in the longest piece`);
 });
 
 t.test('no cell begins a formula', async (t) => {
@@ -248,7 +475,7 @@ t.test('the documentation that Article 49(1), second subparagraph, asks for', as
 t.test('an empty register has headings and the last row; drafts and one controller are said there', async (t) => {
   const controllerId = '0198f0c2-6b1e-7c3a-9d55-2f6a1b0c4e77';
   const { rows, last, headings, document } = await tableOf(registerOf([]), { include: 'drafts', controllerId });
-  t.equal(headings.length, columns.length);
+  t.equal(headings.length, columns.controller.length);
   t.same(rows, []);
   t.equal(last[0], '#register');
   t.equal(last[2], `digest=${document.integrity.digest}`);
@@ -354,16 +581,24 @@ function labelOf(text: string): { name?: string; reference?: string } {
   return { ...(found[1] === undefined ? {} : { name: shownAgain(found[1]) }), reference: shownAgain(found[2]!) };
 }
 
-const definition = definitionOf('processingActivity');
-const activity = {
-  ...commonProperties,
-  ...definition.properties,
-  ...definition.managed,
-  ...metadataProperties,
-} as Record<string, Schema>;
+const activityOf = (role: Role): Record<string, Schema> => {
+  const { properties, managed } = definitionOf(entryType[role]);
+  return { ...commonProperties, ...properties, ...managed, ...metadataProperties } as Record<string, Schema>;
+};
+
+interface Spec {
+  text: readonly string[];
+  words: readonly string[];
+  /** Objects, and which of their members stands as the name. */
+  objects: Readonly<Record<string, string | undefined>>;
+  /** Columns of references, and the members that hold them. */
+  references: Readonly<Record<string, string>>;
+  /** Columns of lines: the list, the member that a line begins with, and the type of the block that is shown beside. */
+  lines: Readonly<Record<string, readonly [string, string, ResourceType | undefined]>>;
+}
 
 /** How the columns hold what: the test's own list, so that a column that is added has to be added here. */
-const heldAs = {
+const heldByController: Spec = {
   text: [
     ...[
       'reference',
@@ -408,14 +643,30 @@ const heldAs = {
     sources: ['dataLines', 'dataCategoryId', undefined],
     timeLimits: ['dataLines', 'dataCategoryId', undefined],
   },
-  customFields: 'customFields',
-} as const;
+};
+
+/** The same of the record of a processor. */
+const heldByProcessor: Spec = {
+  text: [
+    ...['reference', 'name', 'description', 'ownPurposes', 'reviewedOn', 'reviewDueOn', 'approvedAt', 'approvedBy'],
+    ...['notes', 'state', 'archived', 'id', 'version', 'approvedVersion', 'createdAt', 'updatedAt'],
+  ],
+  words: ['categoriesOfProcessing'],
+  objects: { retirement: undefined },
+  references: { processor: 'processorId', securityMeasures: 'securityMeasureIds' },
+  lines: {
+    subprocessors: ['subprocessors', 'recipientId', 'recipient'],
+    transfers: ['transfers', 'recipientId', 'recipient'],
+  },
+};
+const heldBy: Record<Role, Spec> = { controller: heldByController, processor: heldByProcessor };
 
 /** What the columns show of the blocks: which blocks, and which members a reader finds there if they are stated. */
-const shownOf: Record<
+type Shown = Record<
   string,
-  { type: ResourceType; ids: (entry: Content, controller: Content) => unknown; members: string[] }
-> = {
+  { type: ResourceType; ids: (entry: Content, entity: Content, clients: Content[]) => unknown; members: string[] }
+>;
+const shownToController: Shown = {
   controller: {
     type: 'controller',
     ids: ({ controllerId }) => controllerId,
@@ -460,6 +711,21 @@ const shownOf: Record<
   notices: { type: 'notice', ids: ({ noticeIds }) => noticeIds, members: ['url', 'language', 'lastChangedOn'] },
 };
 
+const legalEntity = ['legalForm', 'country', 'registrationNumbers', 'contact'];
+const { safeguards, securityMeasures, companySecurityMeasures } = shownToController;
+const shownToProcessor = {
+  safeguards,
+  securityMeasures,
+  companySecurityMeasures,
+  processor: { type: 'controller', ids: ({ processorId }) => processorId, members: legalEntity },
+  endControllers: {
+    type: 'controller',
+    ids: (_, __, clients) => clients.map(({ onBehalfOf }) => onBehalfOf),
+    members: [...legalEntity, 'representative', 'representativeExemption', 'dataProtectionOfficer'],
+  },
+} as Shown;
+const shownTo: Record<Role, Shown> = { controller: shownToController, processor: shownToProcessor };
+
 /** What stands beside the members of a line, of the block that the line names. */
 const besideOf: Record<string, string[]> = {
   jointControllers: ['legalForm', 'country', 'contact'],
@@ -470,12 +736,21 @@ const besideOf: Record<string, string[]> = {
     ...['service', 'confirmation'],
   ],
   transfers: ['role', 'country', 'internationalOrganisation'],
+  subprocessors: [
+    ...['legalEntity', 'country', 'internationalOrganisation', 'contact', 'processingCountries'],
+    ...['remoteAccessCountries', 'locationNote', 'service', 'engagedById', 'authorisation', 'changeNoticeDays'],
+    ...['objectionDays', 'flowDown', 'guarantees', 'contract', 'confirmation'],
+  ],
 };
 
 const list = (value: unknown) => (value ?? []) as Content[];
 
 /** Every cell of every row against the document; a cell that nothing was done with fails. */
-function compare(t: Test, tables: readonly { rows: Map<string, string>[]; document: Document }[]): void {
+function compare(
+  t: Test,
+  tables: readonly { rows: Map<string, string>[]; document: Document }[],
+  role: Role = 'controller',
+): void {
   let cells = 0;
   for (const { rows, document } of tables) {
     const blocks = new Map<unknown, Content>();
@@ -496,7 +771,7 @@ function compare(t: Test, tables: readonly { rows: Map<string, string>[]; docume
     t.equal(rows.length, document.entries.length, 'as many rows as entries');
     for (const [index, row] of rows.entries()) {
       const entry = document.entries[index]!;
-      const reader = new RowReader(row, entry, blocks, resolve);
+      const reader = new RowReader(role, row, entry, blocks, resolve);
       const rebuilt = reader.rebuild();
       if (canonicalize(rebuilt) !== canonicalize(entry))
         t.strictSame(visible(rebuilt), visible(entry), `row ${index}: what the cells carry`);
@@ -505,7 +780,7 @@ function compare(t: Test, tables: readonly { rows: Map<string, string>[]; docume
           t.strictSame(visible(found), visible(wanted), `row ${index}: ${what}`);
       }
       t.same(
-        columns.map(({ key }) => key).filter((key) => !reader.used.has(key)),
+        columns[role].map(({ key }) => key).filter((key) => !reader.used.has(key)),
         [],
         `row ${index}: every cell was compared`,
       );
@@ -518,17 +793,20 @@ function compare(t: Test, tables: readonly { rows: Map<string, string>[]; docume
 
 class RowReader {
   readonly used = new Set<string>();
+  readonly role: Role;
   readonly row: Map<string, string>;
   readonly entry: Content;
   readonly blocks: Map<unknown, Content>;
   readonly resolve: (type: ResourceType, reference: string | undefined) => unknown;
 
   constructor(
+    role: Role,
     row: Map<string, string>,
     entry: Content,
     blocks: Map<unknown, Content>,
     resolve: (type: ResourceType, reference: string | undefined) => unknown,
   ) {
+    this.role = role;
     this.row = row;
     this.entry = entry;
     this.blocks = blocks;
@@ -542,6 +820,8 @@ class RowReader {
 
   /** The entry, out of the cells alone. */
   rebuild(): Content {
+    const heldAs = heldBy[this.role];
+    const activity = activityOf(this.role);
     const entry: Content = {};
     const declared = new Set<string>();
     const notPossible: Content = {};
@@ -579,7 +859,7 @@ class RowReader {
       const lines = statements(key, linesOf(this.cell(key)));
       const type = follow(follow(activity[member]!).items ?? activity[member]!)['x-reference']!;
       const keys = lines.map(({ name, reference }) => this.named(type, name, reference));
-      if (keys.length > 0) entry[member] = member === 'controllerId' ? keys[0] : keys;
+      if (keys.length > 0) entry[member] = follow(activity[member]!).items === undefined ? keys[0] : keys;
     }
     for (const [key, [member, lead, beside]] of Object.entries(heldAs.lines)) {
       const schema = follow(follow(activity[member]!).items!);
@@ -651,30 +931,37 @@ class RowReader {
 
   /** What the cells show of the blocks, each with what the document says. */
   *shown(): Generator<[string, unknown, unknown]> {
-    const controller = this.blocks.get(this.entry.controllerId) ?? {};
     const membersOf = (id: unknown, members: readonly string[]) => {
       const content = this.blocks.get(id) ?? {};
       return Object.fromEntries(
         members.filter((name) => content[name] !== undefined).map((name) => [name, content[name]]),
       );
     };
-    for (const [key, { type, ids, members }] of Object.entries(shownOf)) {
+    const controller = this.blocks.get(this.entry.controllerId ?? this.entry.processorId) ?? {};
+    const clients = [...this.blocks.values()].filter(
+      ({ processorActivityId }) => this.role === 'processor' && processorActivityId === this.entry.id,
+    );
+    if (this.role === 'processor') yield* this.shownOfClients(clients, membersOf);
+    for (const [key, { type, ids, members }] of Object.entries(shownTo[this.role])) {
       const lines = linesOf(this.cell(key)).filter(({ reference }) => reference !== undefined);
-      const wanted = [...new Set([ids(this.entry, controller)].flat(3).filter((id) => id !== undefined))];
+      const wanted = [
+        ...new Set([ids(this.entry, controller, this.inOrder(clients))].flat(3).filter((id) => id !== undefined)),
+      ];
       const found = lines.map((line) => [
         this.named(type, line.name, line.reference),
         this.objectOf(schemaOf(type), line.parts),
       ]);
       yield [key, found, wanted.map((id) => [id, membersOf(id, members)])];
     }
-    for (const [key, members] of Object.entries(besideOf)) {
-      const [member, lead, type] = heldAs.lines[key as 'purposes'];
+    for (const [key, [member, lead, type]] of Object.entries(heldBy[this.role].lines)) {
+      const members = besideOf[key];
+      if (members === undefined) continue;
       const lines = linesOf(this.cell(key)).filter(({ parts }) => parts.some(([name]) => name === 'lineId'));
       const found = lines.map(({ parts }) => {
         const beside = parts.filter(([name]) => name.startsWith(`${type}.`));
         return this.objectOf(
-          schemaOf(type),
-          beside.map(([name, ...rest]) => [name.slice(type.length + 1), ...rest]),
+          schemaOf(type!),
+          beside.map(([name, ...rest]) => [name.slice(type!.length + 1), ...rest]),
         );
       });
       yield [key, found, list(this.entry[member]).map((line) => membersOf(line[lead], members))];
@@ -713,11 +1000,76 @@ class RowReader {
         .map((id) => [id, membersOf(id, ['document', 'compellingInterest'])]),
     ];
   }
+
+  /** By the references of the controllers. */
+  inOrder(clients: Content[]): Content[] {
+    const reference = ({ controllerId }: Content) => this.blocks.get(controllerId)!.reference as string;
+    return clients.toSorted((a, b) => (reference(a) < reference(b) ? -1 : 1));
+  }
+
+  /** Each client: what it says itself, and what the legal entity says that it is. */
+  *shownOfClients(
+    clients: Content[],
+    membersOf: (id: unknown, members: readonly string[]) => Content,
+  ): Generator<[string, unknown, unknown]> {
+    const ordered = this.inOrder(clients);
+    const read = (key: string) =>
+      linesOf(this.cell(key)).map((line) => {
+        const isEntity = ([name]: Line['parts'][number]) => legalEntity.includes(name.split('.')[0]!);
+        const isCustom = ([name]: Line['parts'][number]) => name.startsWith('customFields.');
+        return {
+          id: this.named('controller', line.name, line.reference),
+          parts: line.parts,
+          entity: this.objectOf(schemaOf('controller'), key === 'clients' ? line.parts.filter(isEntity) : []),
+          own: line.parts.filter((part) => !isEntity(part) && !isCustom(part)),
+          custom: line.parts.filter(isCustom).map(([name, value]) => [name.slice('customFields.'.length), value]),
+        };
+      });
+    const ownMembers = ['actsAs', 'onBehalfOf', 'since', 'until', 'dataDisposal', 'notes'];
+    yield [
+      'clients',
+      read('clients').map(({ id, entity, own, custom }) => ({
+        id,
+        entity,
+        own: this.objectOf(schemaOf('processorClient'), own),
+        custom: Object.fromEntries(custom),
+      })),
+      ordered.map(({ id, controllerId, customFields = {} }) => ({
+        id: controllerId,
+        entity: membersOf(controllerId, legalEntity),
+        own: membersOf(id, ownMembers),
+        custom: customFields,
+      })),
+    ];
+    const members = { ...schemaOf('processorClient').properties, ...schemaOf('controller').properties };
+    for (const [key, member, beside] of [
+      ['clientContracts', 'contract', undefined],
+      ['clientRepresentatives', 'representative', 'representativeExemption'],
+      ['clientOfficers', 'dataProtectionOfficer', undefined],
+    ] as const) {
+      const isBeside = ([name]: Line['parts'][number]) => name === beside;
+      yield [
+        key,
+        read(key).map(({ id, parts }) => [
+          id,
+          this.objectOf(
+            members[member]!,
+            parts.filter((part) => !isBeside(part)),
+          ),
+          parts.find(isBeside)?.[1] ?? null,
+        ]),
+        ordered
+          .map((client) => ({ ...this.blocks.get(client.controllerId), ...client }) as Content)
+          .map((shown) => [shown.controllerId, shown[member] ?? {}, (beside && shown[beside]) ?? null] as const)
+          .filter(([, object, other]) => Object.keys(object).length > 0 || other !== null),
+      ];
+    }
+  }
 }
 
 function schemaOf(type: ResourceType): Schema {
   const { properties, derived } = definitionOf(type);
-  return { properties: { ...properties, ...derived?.properties } as Record<string, Schema> };
+  return { properties: { ...commonProperties, ...properties, ...derived?.properties } as Record<string, Schema> };
 }
 
 function typedAs(schema: Schema, text: string): unknown {

@@ -7,6 +7,7 @@ import type { RegisterMoment, RegisterScope, RegisterSource } from '../../src/ar
 import { type ResourceType, resourceTypes } from '../../src/article30/resource-types.ts';
 import { defaultSettings } from '../../src/article30/settings.ts';
 import { withKeys } from '../../src/article30/shape.ts';
+import { entryType } from '../../src/db/register-source.ts';
 import { canonicalize } from '../../src/history/canonical.ts';
 import { composeRegister, type Part } from '../../src/register/document.ts';
 
@@ -107,14 +108,21 @@ function approved(definition: ResourceDefinition, body: Content, idOf: (type: Re
   return (step?.content ?? content)!;
 }
 
-function put(register: Register, type: ResourceType, content: Content): void {
-  if (type === 'processingActivity') register.entries.push(content);
+export type Role = RegisterScope['role'];
+
+/** Activities of the other record, and clients in that of a controller, are in no register of this role. */
+function put(register: Register, type: ResourceType, content: Content, role: Role): void {
+  if (type === entryType[role]) register.entries.push(content);
+  else if (definitionOf(type).nature === 'activity' || (type === 'processorClient' && role === 'controller')) return;
   else if (type === 'controller' && content.registerKept === true) register.controllers.push(content);
-  else register.blocks[type] = { ...register.blocks[type], [content.id as string]: content };
+  else {
+    register.blocks[type] ??= {};
+    register.blocks[type][content.id as string] = content;
+  }
 }
 
 /** Puts resources together; a body names another one by `ref:`, whichever stands first. */
-export function registerOf(bodies: readonly (readonly [ResourceType, Content])[]): Register {
+export function registerOf(bodies: readonly (readonly [ResourceType, Content])[], role: Role = 'controller'): Register {
   const register: Register = { controllers: [], blocks: {}, entries: [] };
   const known = new Map<string, string>();
   const idOf = (type: ResourceType, key: string) => {
@@ -125,13 +133,25 @@ export function registerOf(bodies: readonly (readonly [ResourceType, Content])[]
   for (const [type, body] of bodies) known.set(`${type} ref:${body.reference as string}`, newId());
   for (const [type, body] of bodies) {
     const content = approved(definitionOf(type), body, idOf);
-    put(register, type, { ...content, id: idOf(type, `ref:${body.reference as string}`) });
+    put(register, type, { ...content, id: idOf(type, `ref:${body.reference as string}`) }, role);
   }
   return register;
 }
 
-/** The story that the examples of the definitions tell. */
-export const exampleBodies = definitions.map(({ type, example }) => [type, example] as const);
+/** The story that the examples of the definitions tell, with the client of whom they speak. */
+export const exampleBodies: readonly (readonly [ResourceType, Content])[] = [
+  ...definitions.map(({ type, example }) => [type, { reference: type, ...example }] as const),
+  [
+    'controller',
+    {
+      reference: 'beta',
+      name: 'Beta Ltd',
+      country: 'IE',
+      contact: { email: 'privacy@beta.example' },
+      dataProtectionOfficer: { designated: true, name: 'Niamh Byrne', contact: { email: 'dpo@beta.example' } },
+    },
+  ],
+];
 
 /** What a text may hold that means something to CSV, to the form of a cell, or to a spreadsheet. */
 export const awkward = [
@@ -197,24 +217,33 @@ function fill(schema: Schema, count: () => number, idOf: (type: ResourceType, in
 }
 
 /** Two or more resources of each type and some entries, all members filled. */
-export function filledRegister(entries = 60): Register {
+export function filledRegister(entries = 60, role: Role = 'controller'): Register {
   let counter = 0;
   const count = () => ++counter;
-  const each = new Map(
-    resourceTypes.map((type) => [type, Array.from({ length: type === 'processingActivity' ? entries : 5 }, newId)]),
-  );
+  const lengths: Partial<Record<ResourceType, number>> = {
+    [entryType[role]]: entries,
+    processorClient: role === 'processor' ? 3 * entries : 5,
+  };
+  const each = new Map(resourceTypes.map((type) => [type, Array.from({ length: lengths[type] ?? 5 }, newId)]));
   const idOf = (type: ResourceType, index: number) => each.get(type)![index % each.get(type)!.length]!;
   const register: Register = { controllers: [], blocks: {}, entries: [] };
   for (const type of resourceTypes) {
     const definition = definitionOf(type);
-    const schema = { ...commonProperties, ...definition.properties, ...definition.managed } as Record<string, Schema>;
+    const { name, ...common } = commonProperties;
+    const named = definition.unnamed === true ? common : { ...common, name };
+    const schema = { ...named, ...definition.properties, ...definition.managed } as Record<string, Schema>;
     for (const [index, id] of each.get(type)!.entries()) {
       const body = fill({ properties: schema }, count, idOf) as Content;
       body.reference = `${type}.${index}_-`;
       if (type === 'controller') body.registerKept = index < 2;
+      if (type === 'processorClient') {
+        // Each pair of activity and controller once.
+        body.processorActivityId = idOf('processorActivity', index);
+        body.controllerId = idOf('controller', Math.floor(index / each.get('processorActivity')!.length));
+      }
       const content = approved(definition, body, (_, key) => key);
       const managed = Object.keys(definition.managed ?? {}).map((member) => [member, body[member]] as const);
-      put(register, type, { ...content, ...Object.fromEntries(managed), id });
+      put(register, type, { ...content, ...Object.fromEntries(managed), id }, role);
     }
   }
   return register;

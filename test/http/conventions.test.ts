@@ -1,8 +1,7 @@
 /** What holds for every operation: the order of judgement, versions, bodies, retries, headers, references. */
 import t from 'tap';
 import type { Content } from '../../src/article30/definition.ts';
-import { definitions } from '../../src/article30/index.ts';
-import { changes, exampleOf, hold, operationsOf, prepare } from '../operations.ts';
+import { changes, collections, exampleOf, hold, operationsOf, planning, prepare } from '../operations.ts';
 import { type Answer, clientOf, startService } from '../service.ts';
 
 const unconditional = { 'if-match': '*' };
@@ -35,11 +34,11 @@ const write = (method: string, url: string, body: unknown, headers: Record<strin
 t.test('a request is judged in one order: who, what they may, whether it can be read, what it is about', async (t) => {
   const nobody = clientOf(service.app, 'none');
   const operations = operationsOf(service.app).filter((each) => changes(each) && each.definition !== undefined);
-  t.ok(operations.length > 8 * definitions.length, `${operations.length} operations`);
+  t.ok(operations.length > 8 * collections.length, `${operations.length} operations`);
   const unreadable = { body: '{', headers: { 'content-type': 'application/json' } };
   const wrong: string[] = [];
   for (const operation of operations) {
-    const absent = operation.path.replace('{key}', 'ref:nobody');
+    const absent = operation.path.replace(/\{\w*[kK]ey\}/g, 'ref:nobody');
     const bodiless = /delete|archive|restore|discard|submit|reject|review/i.test(operation.id);
     const expected: [words: string, status: number, Answer][] = [
       ['no token', 401, await nobody.call(operation.method, absent, unreadable)],
@@ -63,23 +62,29 @@ t.test('a request is judged in one order: who, what they may, whether it can be 
           404,
           await strict.client.call(operation.method, absent, { ...call, headers: unconditional }),
         ],
-        ['without If-Match', 428, await strict.client.call(operation.method, request.url, call)],
-        [
-          'stale',
-          412,
-          await strict.client.call(operation.method, request.url, { ...call, headers: { 'if-match': '"99"' } }),
-        ],
+        ...(planning(operation)
+          ? []
+          : ([
+              ['without If-Match', 428, await strict.client.call(operation.method, request.url, call)],
+              [
+                'stale',
+                412,
+                await strict.client.call(operation.method, request.url, { ...call, headers: { 'if-match': '"99"' } }),
+              ],
+            ] as [string, number, Answer][])),
         [
           'in order',
-          operation.id.startsWith('delete') ? 204 : 200,
+          operation.id.startsWith('delete') ? 204 : planning(operation) ? 201 : 200,
           await strict.client.call(operation.method, request.url, { ...call, headers: request.headers }),
         ],
       );
-      const stale = expected[7]![2];
-      if (stale.json?.currentVersion !== request.target!.version)
-        wrong.push(`${operation.id}: currentVersion ${stale.text}`);
-      if (stale.headers.etag !== `"${request.target!.version}"`)
-        wrong.push(`${operation.id}: ETag ${stale.headers.etag}`);
+      for (const [words, , stale] of expected) {
+        if (words !== 'stale') continue;
+        if (`"${stale.json?.currentVersion}"` !== request.headers['if-match'])
+          wrong.push(`${operation.id}: currentVersion ${stale.text}`);
+        if (stale.headers.etag !== request.headers['if-match'])
+          wrong.push(`${operation.id}: ETag ${stale.headers.etag}`);
+      }
     }
     for (const [words, status, answer] of expected) {
       if (answer.status !== status)
@@ -268,7 +273,7 @@ t.test('writers of one version: one wins, the others learn which version is ther
 // What is sent and what is kept
 
 t.test('what was read can be sent back and changes nothing', async (t) => {
-  for (const definition of definitions) {
+  for (const definition of collections) {
     const { id } = held.examples.get(definition.type)!;
     const url = `/v1/${definition.path}/${id}`;
     const read = await dpo.get(url);
@@ -577,7 +582,7 @@ t.test('a write with an Idempotency-Key can be repeated blindly: one effect, one
       second.text === first.text &&
       replayed === 'true' &&
       first.headers['idempotency-replayed'] === undefined;
-    if (!same || Number(sequence) !== size) t.fail(operation.id, { first, second, size });
+    if (!same || (!planning(operation) && Number(sequence) !== size)) t.fail(operation.id, { first, second, size });
     t.strictSame(repeated, told, `${operation.id}: the same headers`);
     t.equal(await logSize(client), size, 'one effect');
     const other = { ...call, body: { name: 'Other', endedOn: '2026-01-02', zzz: 1 } };
@@ -590,12 +595,14 @@ t.test('a write with an Idempotency-Key can be repeated blindly: one effect, one
     t.equal((await client.call(method, url, other)).status, 400, 'what is no request at all is 400');
   }
   t.comment(`${count} operations`);
-  t.ok(count > 8 * definitions.length);
+  t.ok(count > 8 * collections.length);
 });
 
 /** A member that makes a body another one and keeps it valid. */
 const differing = (id: string): object => {
   if (id.startsWith('retire')) return { dataDisposal: 'Another.' };
+  if (id === 'createRecipientsFromVendor') return { reference: 'another' };
+  if (id === 'planRecipientReplacement') return { by: 'ref:another' };
   if (id.startsWith('approve')) return { includeReferenced: true };
   return id === 'replaceSettings' ? { reviewInterval: 'P77D' } : { notes: 'Another.' };
 };
@@ -750,7 +757,7 @@ t.test('a name that another of the type has is warned of in a header, never in t
 });
 
 t.test('what is created says where it is, and every write where the log stands', async (t) => {
-  for (const definition of definitions) {
+  for (const definition of collections) {
     const size = await logSize();
     const answer = await dpo.post(`/v1/${definition.path}`, { ...exampleOf(definition, held), reference: 'located' });
     t.equal(answer.status, 201, definition.type);

@@ -2,8 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { Content, ResourceDefinition } from '../../src/article30/definition.ts';
-import { definitions } from '../../src/article30/index.ts';
-import { hold } from '../operations.ts';
+import { collections, hold } from '../operations.ts';
 import { type Answer, type Client, startService } from '../service.ts';
 
 const unconditional = { 'if-match': '*' };
@@ -271,6 +270,13 @@ const filterValues: Record<string, Record<string, [hit: string, miss: string]>> 
     reviewDueBefore: ['9999-12-31', '2000-01-01'],
     inForce: ['true', 'false'],
   },
+  processorActivity: {
+    processorId: ['ref:acme', 'ref:other'],
+    recipientId: ['ref:stripe', 'ref:other'],
+    country: ['US', 'DE'],
+    mechanism: ['standardClauses', 'adequacyDecision'],
+    reviewDueBefore: ['9999-12-31', '2000-01-01'],
+  },
 };
 
 t.test('every filter of every type finds what has the value, and nothing else', async (t) => {
@@ -279,7 +285,7 @@ t.test('every filter of every type finds what has the value, and nothing else', 
   for (const path of ['controllers', 'purposes', 'data-categories', 'recipients'])
     await made(path, { name: 'Other', reference: 'other' }, client);
   const url = (definition: ResourceDefinition) => `/v1/${definition.path}/${examples.get(definition.type)!.id}`;
-  for (const definition of definitions.filter(({ filters }) => filters !== undefined && 'controllerId' in filters)) {
+  for (const definition of collections.filter(({ filters }) => filters !== undefined && 'controllerId' in filters)) {
     const body = {
       controllerId: 'ref:acme',
       ...(definition.type === 'recipient' ? { contract: { expiresOn: '2027-01-01' } } : {}),
@@ -289,7 +295,7 @@ t.test('every filter of every type finds what has the value, and nothing else', 
   const finds = async (definition: ResourceDefinition, query: string) =>
     (await all(client, `/v1/${definition.path}?${query}`)).some(({ id }) => id === examples.get(definition.type)!.id);
   let count = 0;
-  for (const definition of definitions) {
+  for (const definition of collections) {
     const values = filterValues[definition.type]!;
     t.strictSame(
       Object.keys(values).sort(),
@@ -308,6 +314,7 @@ t.test('every filter of every type finds what has the value, and nothing else', 
           purposeId: 'purpose',
           dataCategoryId: 'dataCategory',
           recipientId: 'recipient',
+          processorId: 'controller',
         }[name]!;
         t.ok(await finds(definition, `${name}=${examples.get(type)!.id}`), 'an id is as good as a reference');
       }
@@ -323,7 +330,7 @@ t.test('every filter of every type finds what has the value, and nothing else', 
   t.comment(`${count} filters`);
 
   // What no longer has the value is no longer found. A list shows working versions, so drafts count.
-  for (const definition of [...definitions].reverse()) {
+  for (const definition of [...collections].reverse()) {
     const { id, name } = examples.get(definition.type)!;
     t.equal((await write('PUT', `/v1/${definition.path}/${id}`, { name }, unconditional, client)).status, 200);
     for (const [filter, [hit]] of Object.entries(filterValues[definition.type]!)) {

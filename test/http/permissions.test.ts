@@ -7,13 +7,14 @@ t.test('each role may what the table says, and nothing else', async (t) => {
     ...['read', 'readApproved', 'readReference', 'readExports'],
     ...['readImports', 'readLinks', 'readWebhooks', 'readSettings'],
   ];
-  const edits = ['readChanges', 'write', 'archive', 'clients', 'submit', 'askReview', 'planImports'];
+  const edits = ['readChanges', 'write', 'archive', 'clients', 'submit', 'planImports'];
   const decides = ['askReview', 'approve', 'reject', 'retire', 'review', 'acknowledge'];
   const proofs = ['readProofs', 'readApprovedLog'];
   const officer = [
     ...views,
     ...edits,
     ...proofs,
+    'askReview',
     'readLog',
     'applyImports',
     'export',

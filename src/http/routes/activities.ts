@@ -54,29 +54,27 @@ const approvalBody = component(
   ),
 );
 
-const retirementBody = component('RetirementBody', {
-  ...Type.Object(
-    {
-      endedOn: CalendarDate({
-        description: 'When the processing ended; the entry is kept for the period of the settings from then on.',
-        examples: ['2026-10-31'],
-      }),
-      dataDisposal: Type.Optional(
-        Text({
-          description: 'What happened to the data.',
-          examples: ['Erased on 2026-11-15; invoices kept for 10 years.'],
+const retirementBody = (definition: ResourceDefinition) =>
+  component(`${definition.component}RetirementBody`, {
+    ...Type.Object(
+      {
+        endedOn: CalendarDate({
+          description: 'When the processing ended; the entry is kept for the period of the settings from then on.',
+          examples: ['2026-10-31'],
         }),
-      ),
-      replacedById: Type.Optional(
-        KeyOf('processingActivity', {
-          description: 'The activity that takes its place.',
-          examples: ['ref:invoicing-2027'],
-        }),
-      ),
-    },
-    { additionalProperties: false, description: 'How and when an activity ended.' },
-  ),
-});
+        dataDisposal: Type.Optional(
+          Text({
+            description: 'What happened to the data.',
+            examples: ['Erased on 2026-11-15; invoices kept for 10 years.'],
+          }),
+        ),
+        replacedById: Type.Optional(
+          KeyOf(definition.type, { description: 'The activity that takes its place.', examples: ['ref:successor'] }),
+        ),
+      },
+      { additionalProperties: false, description: 'How and when an activity ended.' },
+    ),
+  });
 
 /** Adds the steps of life of an activity to a context of tenants. */
 export function activityRoutes(
@@ -188,7 +186,7 @@ export function activityRoutes(
     plain((stored, seen, request) =>
       retire(definition, stored, retirementOf(definition, request, seen, stored), momentOf(seen)),
     ),
-    retirementBody,
+    retirementBody(definition),
   );
 }
 

@@ -3,8 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { component } from '../../article30/definition.ts';
 import type { Databases } from '../context.ts';
+import { issuerUnavailable } from '../issuer-keys.ts';
 import { answers, responses } from '../operations.ts';
 import { Problem } from '../problems.ts';
+import type { TokenVerifier } from '../tokens.ts';
 
 const health = component(
   'Health',
@@ -20,7 +22,12 @@ const health = component(
   ),
 );
 
-export function healthRoutes(app: FastifyInstance, database: Databases, isReady: () => boolean): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  database: Databases,
+  isReady: () => boolean,
+  verifier: Pick<TokenVerifier, 'isReady'>,
+): void {
   app.get(
     '/health/live',
     {
@@ -46,7 +53,7 @@ export function healthRoutes(app: FastifyInstance, database: Databases, isReady:
         operationId: 'getReadiness',
         tags: ['Health'],
         summary: 'Says that it can work',
-        description: 'Reads from the database.',
+        description: "Reads from the database; needs the token issuer's keys to have been fetched once.",
         security: [],
         response: responses({ 200: answers('It can work.', health) }, ['internal', 'unavailable']),
       },
@@ -55,6 +62,8 @@ export function healthRoutes(app: FastifyInstance, database: Databases, isReady:
       reply.header('cache-control', 'no-store');
       if (!isReady())
         throw new Problem('unavailable', 'The service is still preparing.', { headers: { 'retry-after': '1' } });
+      // Before its first keys it could only refuse; later the issuer may be away, and the service works on.
+      if (!verifier.isReady()) throw issuerUnavailable();
       await database.main.query('select 1', [], { readOnly: true });
       return { status: 'ok' };
     },

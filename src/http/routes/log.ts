@@ -11,7 +11,7 @@ import { anyOfParameter, headers, limitParameter, query } from '../parameters.ts
 import { permissionsOf } from '../permissions.ts';
 
 /** Types of entries: resources, and what else the log keeps. */
-const loggedTypes = [...resourceTypes, 'settings'] as const;
+const loggedTypes = [...resourceTypes, 'settings', 'review'] as const;
 const typeWord = Type.Unsafe<string>({
   type: 'string',
   enum: [...loggedTypes],

@@ -3,10 +3,19 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { component, keyPattern, resolved } from '../../article30/definition.ts';
+import { definitionOf } from '../../article30/index.ts';
 import type { RegisterMoment, RegisterScope } from '../../article30/register.ts';
+import type { ResourceType } from '../../article30/resource-types.ts';
 import type { Pool, Session } from '../../db/connection.ts';
 import { readKey } from '../../db/records.ts';
-import { ErasedContent, FutureMoment, type MomentQuery, readMoment, registerSource } from '../../db/register-source.ts';
+import {
+  ErasedContent,
+  entryType,
+  FutureMoment,
+  type MomentQuery,
+  readMoment,
+  registerSource,
+} from '../../db/register-source.ts';
 import { readOnceThere } from '../../db/resources.ts';
 import { type Format, formats, json } from '../../exports/formats.ts';
 import { composeEntry, composeRegister } from '../../register/document.ts';
@@ -43,6 +52,15 @@ const momentParameters = {
   ),
 };
 
+const roles = ['controller', 'processor'] as const;
+const role = Type.Unsafe<RegisterScope['role']>({
+  type: 'string',
+  enum: [...roles],
+  default: 'controller',
+  description: '`controller`: the record of Art. 30(1); `processor`: that of Art. 30(2).',
+});
+const roleParameter = Type.Optional(role);
+
 const scopeParameters = {
   controllerId: Type.Optional(
     Type.String({
@@ -52,20 +70,13 @@ const scopeParameters = {
       examples: ['ref:exograd'],
     }),
   ),
-  role: Type.Optional(
-    Type.Unsafe<'controller'>({
-      type: 'string',
-      enum: ['controller'],
-      default: 'controller',
-      description: 'The record of the controller, Art. 30(1).',
-    }),
-  ),
+  role: roleParameter,
 };
 
 interface RegisterQuery extends MomentQuery {
   readonly include: 'approved' | 'drafts';
   readonly controllerId?: string;
-  readonly role: 'controller';
+  readonly role: RegisterScope['role'];
 }
 
 /** The component of the register document, from the components of what stands in it. */
@@ -76,7 +87,7 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
       Type.Object(
         Object.fromEntries(
           Object.entries(schemas)
-            .filter(([type]) => type !== 'processingActivity')
+            .filter(([type]) => definitionOf(type as ResourceType).nature === 'buildingBlock')
             .map(([type, { answer }]) => [
               type,
               Type.Record(Type.String(), answer, { description: `Each ${type} by its id.` }),
@@ -90,7 +101,7 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
       },
     ),
   );
-  const activity = schemas.processingActivity!.answer;
+  const activity = entryOf(schemas);
   return component(
     'Register',
     Type.Object(
@@ -109,11 +120,7 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
                 'RegisterScope',
                 Type.Object(
                   {
-                    role: Type.Unsafe<'controller'>({
-                      type: 'string',
-                      enum: ['controller'],
-                      description: 'The record of the controller, Art. 30(1).',
-                    }),
+                    role,
                     controllerId: Type.Optional(
                       Type.String({
                         format: 'uuid',
@@ -158,7 +165,7 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
       },
       {
         additionalProperties: false,
-        description: 'The record of processing activities, Art. 30(1) GDPR, as it stood at one entry of the log.',
+        description: 'The record of processing activities, Art. 30 GDPR, as it stood at one entry of the log.',
       },
     ),
   );
@@ -173,7 +180,7 @@ export function registerRoutes(
   const entry = component(
     'RegisterEntry',
     Type.Object(
-      { blocks: blocksOf(document), entry: schemas.processingActivity!.answer },
+      { blocks: blocksOf(document), entry: entryOf(schemas) },
       { additionalProperties: false, description: 'One entry of the record with the building blocks that it reaches.' },
     ),
   );
@@ -230,7 +237,7 @@ export function registerRoutes(
         description: 'The entry with every building block that it reaches, now or as it stood.',
         params: keyPath,
         headers: headers({}),
-        querystring: query(momentParameters),
+        querystring: query({ role: roleParameter, ...momentParameters }),
         response: responses({ 200: answers('The entry.', entry) }, [...problems, 'not-found', 'uri-too-long']),
       },
     },
@@ -241,7 +248,7 @@ export function registerRoutes(
       const { moment, activity } = await database.reads
         .transaction({ readOnly: true, tenant }, async (session) => ({
           moment: await momentOf(session, tenant, asked),
-          activity: await readOnceThere(session, tenant, 'processingActivity', keyOf(request.params)),
+          activity: await readOnceThere(session, tenant, entryType[asked.role], keyOf(request.params)),
         }))
         .catch(refuseMoment);
       const source = registerSource(database.reads, moment);
@@ -252,6 +259,11 @@ export function registerRoutes(
       return text;
     },
   );
+}
+
+/** An entry of either record. */
+function entryOf(schemas: Readonly<Record<string, ResourceSchemas>>): TSchema {
+  return { anyOf: [schemas.processingActivity!.answer, schemas.processorActivity!.answer] } as unknown as TSchema;
 }
 
 /** The component of `blocks` within that of the document. */

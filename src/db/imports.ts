@@ -1,0 +1,288 @@
+/** Plans of imports: kept in tables, so that they outlive the process that made them and every process sees them. */
+import type { Content } from '../article30/definition.ts';
+import type { Parameter, Pool, Session } from './connection.ts';
+import { type Answer, keepAnswer, look, type Target, targetName, type Wanted, type Writer } from './records.ts';
+
+/** One resource that a plan creates or changes. */
+export interface PlannedItem {
+  readonly type: string;
+  readonly id: string;
+  readonly reference: string;
+  /** The version that it was compared with; 0 when it is to be created. */
+  readonly version: number;
+  /** What it would say: JSON with ids for keys, without what the service adds. */
+  readonly content: string;
+  /** What the plan tells of it: one JSON object, or several with commas between them. */
+  readonly told: string;
+}
+
+/** A plan without its items. */
+export interface PlanSummary {
+  readonly id: string;
+  readonly source: string;
+  /** The log that it was compared with. */
+  readonly sequence: number;
+  readonly state: 'planned' | 'applied' | 'outdated';
+  /** How many resources. */
+  readonly created: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  /** How many problems. */
+  readonly errors: number;
+  readonly warnings: number;
+  /** RFC 3339, UTC, three decimals. */
+  readonly createdAt: string;
+}
+
+/** A plan as it is told, in pieces of JSON. */
+export interface ToldPlan extends PlanSummary {
+  readonly problems: string;
+  readonly createdItems: readonly string[];
+  readonly changedItems: readonly string[];
+}
+
+/** So many keys are looked up, and so many items are stored, with one statement. */
+const batch = 2_000;
+const itemBatch = 500;
+
+function* batches<T>(all: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}
+
+/** Resources by their keys, each under the name of its key and of its id. */
+export async function findTargets(
+  pool: Pool,
+  writer: Writer,
+  wanted: readonly Wanted[],
+): Promise<ReadonlyMap<string, Target>> {
+  const found = new Map<string, Target>();
+  const { retry: _, ...who } = writer;
+  for (const some of batches(wanted, batch)) {
+    const { targets } = await look(pool, who, { type: some[0]!.type }, some);
+    for (const [name, target] of targets) found.set(name, target);
+  }
+  return found;
+}
+
+/** Working contents of a type, by id. */
+export async function readContents(
+  pool: Pool,
+  tenant: string,
+  type: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Content>> {
+  if (ids.length === 0) return new Map();
+  const rows = await read(pool, tenant, (session) =>
+    session.values(
+      `select r.resource_id, v.content from resource r
+       join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
+       where r.tenant_id = $1 and r.resource_type = $2 and r.resource_id = any ($3::uuid[])`,
+      [tenant, type, ids],
+    ),
+  );
+  return new Map((rows as [string, string][]).map(([id, content]) => [id, JSON.parse(content) as Content]));
+}
+
+/** References of resources, by the names of their types and ids. */
+export async function readReferences(
+  pool: Pool,
+  tenant: string,
+  wanted: readonly Wanted[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const some of batches(wanted, batch)) {
+    const rows = await read(pool, tenant, (session) =>
+      session.values(
+        `select r.resource_type, r.resource_id, r.reference from unnest($2::text[], $3::uuid[]) as w (type, id)
+         join resource r on r.tenant_id = $1 and r.resource_type = w.type and r.resource_id = w.id`,
+        [tenant, some.map(({ type }) => type), some.map(({ key }) => key)],
+      ),
+    );
+    for (const [type, key, reference] of rows as [string, string, string][]) {
+      found.set(targetName({ type, key }), reference);
+    }
+  }
+  return found;
+}
+
+/** Whom the resources of a type name in a field, by id, in their working contents. */
+export async function readChain(
+  pool: Pool,
+  tenant: string,
+  type: string,
+  field: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await read(pool, tenant, (session) =>
+    session.values(
+      'select source_id, target_id from link where tenant_id = $1 and source_type = $2 and field = $3 and in_working',
+      [tenant, type, field],
+    ),
+  );
+  return new Map(rows as [string, string][]);
+}
+
+function read<T>(pool: Pool, tenant: string, work: (session: Session) => Promise<T>): Promise<T> {
+  return pool.transaction({ readOnly: true, tenant, customPlan: true }, work);
+}
+
+export interface NewPlan extends Omit<PlanSummary, 'state' | 'created' | 'changed' | 'createdAt'> {
+  /** JSON. */
+  readonly problems: string;
+  readonly items: readonly PlannedItem[];
+}
+
+/**
+ * Keeps a plan, and the answer for a retry with it.
+ *
+ * @throws Refusal when a request with the same idempotency key was faster
+ */
+export async function storePlan(
+  pool: Pool,
+  writer: Writer,
+  actor: string,
+  plan: NewPlan,
+  answer: Answer,
+): Promise<void> {
+  const { tenant } = writer;
+  await pool.transaction({ tenant }, async (session) => {
+    await keepAnswer(session, writer, actor, answer);
+    const created = plan.items.filter(({ version }) => version === 0).length;
+    await session.query(
+      `insert into import_plan (tenant_id, plan_id, source, sequence, state, created, changed, unchanged, errors, warnings, problems, actor_id, created_at)
+       values ($1, $2, $3, $4, 'planned', $5, $6, $7, $8, $9, $10, $11, clock_timestamp())`,
+      [
+        ...[tenant, plan.id, plan.source, plan.sequence, created, plan.items.length - created, plan.unchanged],
+        ...[plan.errors, plan.warnings, plan.problems, actor],
+      ],
+    );
+    let number = 0;
+    for (const items of batches(plan.items, itemBatch)) {
+      await session.query(
+        `insert into import_item (tenant_id, plan_id, number, resource_type, resource_id, reference, version, content, told)
+         select $1, $2, i.number, i.type, i.id, i.reference, i.version, i.content, i.told
+         from unnest($3::integer[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::text[], $9::text[])
+           as i (number, type, id, reference, version, content, told)
+         returning 1`,
+        [tenant, plan.id, items.map(() => ++number), ...columnsOf(items)],
+      );
+    }
+  });
+}
+
+const columnsOf = (items: readonly PlannedItem[]): Parameter[] =>
+  (['type', 'id', 'reference', 'version', 'content', 'told'] as const).map((name) => items.map((item) => item[name]));
+
+/**
+ * What a plan would touch is no longer as it was: a version that it changes has gone on, a reference that it would take is
+ * taken. `p` is the plan.
+ */
+const outdated = `(
+  exists (select from import_item i join resource r on r.tenant_id = $1 and r.resource_type = i.resource_type and r.reference = i.reference
+    where i.tenant_id = $1 and i.plan_id = p.plan_id and i.version = 0)
+  or exists (select from import_item i where i.tenant_id = $1 and i.plan_id = p.plan_id and i.version > 0
+    and not exists (select from resource r where r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version)))`;
+
+const summary = `p.plan_id as id, p.source, p.sequence, case when p.state = 'planned' and ${outdated} then 'outdated' else p.state end as state,
+  p.created, p.changed, p.unchanged, p.errors, p.warnings, to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt"`;
+
+/** A plan with what it tells; undefined when there is none. */
+export async function readPlan(pool: Pool, tenant: string, id: string): Promise<ToldPlan | undefined> {
+  return read(pool, tenant, async (session) => {
+    const [[plan], items] = await Promise.all([
+      session.query<PlanSummary & { problems: string }>(
+        `select ${summary}, p.problems from import_plan p where p.tenant_id = $1 and p.plan_id = $2`,
+        [tenant, id],
+      ),
+      session.values('select version, told from import_item where tenant_id = $1 and plan_id = $2 order by number', [
+        tenant,
+        id,
+      ]) as Promise<[number, string][]>,
+    ]);
+    if (plan === undefined) return undefined;
+    return {
+      ...plan,
+      createdItems: items.flatMap(([version, told]) => (version === 0 ? told : [])),
+      changedItems: items.flatMap(([version, told]) => (version === 0 ? [] : told)),
+    };
+  });
+}
+
+/** Plans without their items, the newest first, before one of them. */
+export async function listPlans(
+  pool: Pool,
+  tenant: string,
+  before: string | undefined,
+  limit: number,
+): Promise<PlanSummary[]> {
+  return read(pool, tenant, (session) =>
+    session.query<PlanSummary>(
+      `select ${summary} from import_plan p where p.tenant_id = $1 and ($2::uuid is null or p.plan_id < $2) order by p.plan_id desc limit $3`,
+      [tenant, before ?? null, limit],
+    ),
+  );
+}
+
+/** Holds a plan, so that nobody else applies it; undefined when there is none. Part of the session's transaction. */
+export async function holdPlan(
+  session: Session,
+  tenant: string,
+  id: string,
+): Promise<{ state: 'planned' | 'applied'; errors: number } | undefined> {
+  const [plan] = await session.query<{ state: 'planned' | 'applied'; errors: number }>(
+    'select state, errors from import_plan where tenant_id = $1 and plan_id = $2 for no key update',
+    [tenant, id],
+  );
+  return plan;
+}
+
+/** An item with the working content that it was compared with, where that is still the working content. */
+export interface HeldItem extends Omit<PlannedItem, 'told'> {
+  readonly stored: Content | undefined;
+}
+
+/** The items of a plan in their order, page by page. Part of the session's transaction. */
+export async function* readItems(session: Session, tenant: string, id: string): AsyncGenerator<HeldItem[]> {
+  for (let after = 0; ; after += itemBatch) {
+    const items = await readItemPage(session, tenant, id, after);
+    if (items.length > 0) yield items;
+    if (items.length < itemBatch) return;
+  }
+}
+
+async function readItemPage(session: Session, tenant: string, id: string, after: number): Promise<HeldItem[]> {
+  const rows = await session.values(
+    `select i.resource_type, i.resource_id, i.reference, i.version, i.content, v.content
+     from import_item i
+     left join resource r on r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version
+     left join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
+     where i.tenant_id = $1 and i.plan_id = $2 and i.number > $3 and i.number <= $4 order by i.number`,
+    [tenant, id, after, after + itemBatch],
+  );
+  return (rows as [string, string, string, number, string, string | null][]).map(
+    ([type, resource, reference, version, content, stored]) => ({
+      ...{ type, id: resource, reference, version, content },
+      stored: stored === null ? undefined : (JSON.parse(stored) as Content),
+    }),
+  );
+}
+
+/** Whether one of these was never approved. Part of the session's transaction. */
+export async function anyUnapproved(session: Session, tenant: string, wanted: readonly Wanted[]): Promise<boolean> {
+  const [row] = await session.query<{ found: boolean }>(
+    `select exists (select from unnest($2::text[], $3::uuid[]) as w (type, id)
+       join resource r on r.tenant_id = $1 and r.resource_type = w.type and r.resource_id = w.id
+       where r.approved_version is null) as found`,
+    [tenant, wanted.map(({ type }) => type), wanted.map(({ key }) => key)],
+  );
+  return row!.found;
+}
+
+export async function markApplied(session: Session, tenant: string, id: string): Promise<void> {
+  await session.query("update import_plan set state = 'applied' where tenant_id = $1 and plan_id = $2", [tenant, id]);
+}
+
+/** Forgets plans older than seven days, of all tenants; says how many. */
+export async function forgetOldPlans(pool: Pool): Promise<number> {
+  const [row] = await pool.query<{ count: number }>('select forget_old_plans() as count');
+  return row?.count ?? 0;
+}
