@@ -16,14 +16,13 @@ const activity = (name: string) => sample.one<ProcessingActivity>('processingAct
 
 testSample(sample, {
   stated: [
-    ...['countries', 'actsAs', 'publicBody', 'locationNote', 'law', 'laws', 'interest', 'consent', 'required', 'kind'],
+    ...['countries', 'actsAs', 'publicBody', 'locationNote', 'law', 'laws', 'interest', 'consent', 'required'],
     ...['objectives', 'optOut', 'period', 'maximum', 'until', 'exceptions', 'ground', 'transfers', 'safeguardIds'],
     ...['securityMeasureIds', 'cookies', 'complaintAuthorities', 'declaredNone'],
   ],
   grounds: ['contract', 'consent', 'legitimateInterests', 'legalObligation'],
-  // What the policy is for, what is not done, and that the policy may change.
+  // What is not done, and that the policy may change.
   promises: [
-    ['scope', [1]],
     ['noSale', [32]],
     ['amendments', [45]],
   ],
@@ -43,12 +42,8 @@ t.test('what the policy leaves open stays open', async (t) => {
   t.equal(activity('optional-profile-data').purposes, undefined, 'optional profile data: no purpose is stated');
 
   const unstated = [
-    'usage-data',
-    'payment-data',
-    'contact-data',
-    'cookie-data',
-    'optional-profile-data',
-    'personal-data',
+    ...['identification-data', 'contact-data', 'payment-data', 'usage-data', 'simulation-data'],
+    ...['cookie-data', 'optional-profile-data', 'personal-data'],
   ];
   const without = activities.flatMap(({ dataLines = [] }) =>
     dataLines.filter(({ retention }) => retention === undefined).map(({ dataCategoryId }) => dataCategoryId),
@@ -58,6 +53,8 @@ t.test('what the policy leaves open stays open', async (t) => {
     unstated.map((key) => `ref:examera-${key}`).sort(),
     'no period is stated for these',
   );
+  for (const { name, kind } of sample.all<SecurityMeasure>('securityMeasure'))
+    t.equal(kind, undefined, `${name}: which measures are technical and which organisational is not stated`);
 });
 
 t.test('each legal basis carries the purposes that the policy gives it, and no others', async (t) => {
@@ -86,16 +83,22 @@ t.test('what the policy says stands in its field', async (t) => {
   const retention = (name: string, line: string) =>
     activity(name).dataLines?.find(({ lineId }) => lineId === line)?.retention;
   const active = { until: 'The account is no longer active' };
-  t.same(retention('access', 'identification-data'), active, 'account data: while the account is active');
+  t.same(retention('access', 'account-data'), active, 'account data: while the account is active');
   t.same(retention('access', 'training-data'), active, 'training data as well');
   const tenYears = { period: 'P10Y', ground: 'law', law: { jurisdiction: 'FR' } };
   t.same(retention('orders', 'financial-data'), tenYears, 'financial data: ten years, French law');
   t.same(retention('legal-obligations', 'financial-data'), tenYears);
-  t.match(retention('performance-analytics', 'simulation-data'), {
+  t.match(retention('performance-analytics', 'simulation-results'), {
     period: 'P3Y',
     maximum: true,
+    ground: 'need',
     exceptions: [/^Earlier/],
   });
+  t.same(
+    activity('performance-analytics').dataLines?.find(({ lineId }) => lineId === 'simulation-results')?.purposeIds,
+    ['ref:examera-progress-tracking'],
+    'results and analytics: so that users can track their progress',
+  );
 
   for (const { name, declaredNone, recipients = [], transfers = [], securityMeasureIds, systemIds } of activities) {
     t.same(declaredNone, ['otherRecipients'], `${name}: shared with these only`);
@@ -104,17 +107,29 @@ t.test('what the policy says stands in its field', async (t) => {
       `${name}: hosting`,
     );
     const authorities = recipients.find(({ recipientId }) => recipientId === 'ref:examera-public-authorities');
-    t.equal(authorities?.circumstances, 'If required by law.', `${name}: authorities`);
+    t.equal(authorities?.circumstances, 'Personal data may be shared if required by law.', `${name}: authorities`);
+    for (const { circumstances } of recipients) t.match(circumstances, /^Personal data may be shared/, `${name}: may`);
     t.same(
       transfers.map(({ state, country, recipientId, safeguardIds }) => [state, country, recipientId, safeguardIds]),
       [['possible', undefined, undefined, ['ref:examera-outside-eu']]],
       `${name}: a transfer may happen, nobody says where to`,
     );
-    t.equal(securityMeasureIds?.length, 3, `${name}: measures`);
-    t.ok(systemIds?.includes('ref:examera-hosting'), `${name}: where the data are`);
+    t.equal(securityMeasureIds?.length, 4, `${name}: measures`);
+    t.same(systemIds, ['ref:examera-site', 'ref:examera-hosting'], `${name}: where the data are`);
   }
   t.ok(activities.length > 0);
   t.comment(`${activities.length} activities`);
+  const listed = ['access', 'orders', 'performance-analytics', 'support', 'improvement', 'legal-obligations'];
+  for (const name of listed) {
+    const { dataLines = [] } = activity(name);
+    t.same(
+      dataLines.find(({ lineId }) => lineId === 'personal-data')?.purposeIds,
+      [`ref:examera-${name}`],
+      `${name}: personal data serve it, of whatever category`,
+    );
+  }
+  const { dataLines: collected = [] } = activity('access');
+  t.match(collected[0]?.sources, [{ description: /when the services are used/ }]);
   t.same(
     activities.filter(({ recipients = [] }) => recipients.length > 2).map(({ name }) => name),
     ['Orders, payments and invoices'],
@@ -124,7 +139,12 @@ t.test('what the policy says stands in its field', async (t) => {
   t.match(sample.one<System>('system', 'hosting'), { countries: ['EU'], locationNote: /^Primarily/ });
   t.same(
     sample.all<SecurityMeasure>('securityMeasure').map(({ name }) => name),
-    ['Encryption', 'Restricted access', 'Secure hosting environments'],
+    [
+      'Appropriate technical and organisational measures',
+      'Encryption',
+      'Restricted access',
+      'Secure hosting environments',
+    ],
   );
   t.match(notice, {
     language: 'en',
