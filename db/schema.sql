@@ -440,6 +440,11 @@ begin
   end if;
   update tenant_head h set size = v_size + v_count, recorded_at = v_time, frontier = v_frontier where h.tenant_id = p_tenant;
 
+  -- As often as the log of a tenant grows fourfold.
+  if v_size + v_count >= 64 and trunc(log(4, (v_size + v_count)::numeric)) > trunc(log(4, greatest(v_size, 1)::numeric)) then
+    perform count_resources();
+  end if;
+
   return query select v_size + n.number, v_time_text from generate_series(1, v_count) as n (number);
 end $function$;
 
@@ -450,7 +455,8 @@ CREATE OR REPLACE FUNCTION public.count_resources()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
-  if not exists (select from pg_extension where extname = 'citus') then
+  if (select c.reltuples < 5000 from pg_class c where c.oid = 'resource'::regclass)
+      and not exists (select from pg_extension where extname = 'citus') then
     analyze (skip_locked) resource (tenant_id, resource_type, resource_id, reference);
   end if;
 end $function$;

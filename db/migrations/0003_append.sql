@@ -10,10 +10,12 @@
 
 -- Tells the planner how many resources there are now, within the transaction that adds them. A new database has no
 -- statistics; PostgreSQL then takes any index that begins with tenant and type for as good as the primary key, and checks
--- each foreign key by walking through all resources of a type. A cluster keeps statistics by shard, each on its own.
+-- each foreign key by walking through all resources of a type. Once there are some thousands, its own housekeeping is
+-- soon enough. A cluster keeps statistics by shard, each on its own.
 create function count_resources() returns void language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-  if not exists (select from pg_extension where extname = 'citus') then
+  if (select c.reltuples < 5000 from pg_class c where c.oid = 'resource'::regclass)
+      and not exists (select from pg_extension where extname = 'citus') then
     analyze (skip_locked) resource (tenant_id, resource_type, resource_id, reference);
   end if;
 end $$;
@@ -218,6 +220,11 @@ begin
     ) select count(*) into v_written from inserted;
   end if;
   update tenant_head h set size = v_size + v_count, recorded_at = v_time, frontier = v_frontier where h.tenant_id = p_tenant;
+
+  -- As often as the log of a tenant grows fourfold.
+  if v_size + v_count >= 64 and trunc(log(4, (v_size + v_count)::numeric)) > trunc(log(4, greatest(v_size, 1)::numeric)) then
+    perform count_resources();
+  end if;
 
   return query select v_size + n.number, v_time_text from generate_series(1, v_count) as n (number);
 end $$;
