@@ -500,7 +500,8 @@ t.test('the log is read page by page, and by type', async (t) => {
     entries.filter(({ resourceType }) => ['recipient', 'settings'].includes(resourceType)),
   );
   t.ok(new Set(some.map(({ resourceType }) => resourceType)).size === 2);
-  t.same((await dpo.get('/v1/log?type=notice')).json, { items: [], nextAfter: 0 });
+  for (const path of ['/v1/log', '/v1/changes'])
+    t.same((await dpo.get(`${path}?type=notice`)).json, { items: [], nextAfter: entries.length }, 'none up to the end');
   t.same((await dpo.get('/v1/log?after=999999')).json, { items: [], nextAfter: 999_999 });
   t.equal((await dpo.get('/v1/log')).json.items.length, Math.min(entries.length, 100));
   for (const wrong of ['limit=0', 'limit=201', 'after=-1', 'after=x', 'type=cat', 'before=3']) {

@@ -290,6 +290,10 @@ const preparations: Record<string, Preparation> = {
   }),
   'DELETE /v1/{resource}/{key}/clients/{controllerKey}': withClient,
   'POST /v1/{resource}/{key}/clients/{controllerKey}/approve': withClient,
+  'POST /v1/{resource}/{key}/clients/approve': async (holding, definition) => {
+    const { target, keys, version } = await withClient(holding, definition);
+    return { target: target!, version: null, body: { clients: [{ controllerId: keys!.controllerKey, version }] } };
+  },
   'DELETE /v1/{resource}/{key}/clients/{controllerKey}/draft': async (holding, definition) => {
     const { target, keys } = await withClient(holding, definition);
     const url = `/v1/${definition.path}/${target!.id}/clients/${keys!.controllerKey}`;

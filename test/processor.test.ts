@@ -289,11 +289,13 @@ t.test('what is said of a client must fit together', async (t) => {
 t.test('the clients of an activity, page by page', async (t) => {
   const collection = '/v1/processor-activities/ref:activity-0/clients';
   const found: string[] = [];
+  const listed: Content[] = [];
   let pages = 0;
   for (let url: string | undefined = `${collection}?limit=130`; url !== undefined; pages++) {
     const { status, json, headers }: Answer = await provider.get(url);
     t.equal(status, 200);
     t.ok(json.items.length <= 130);
+    listed.push(...json.items);
     found.push(...json.items.map(({ controllerId }: Content) => controllerId));
     const next: string | undefined = json.nextCursor;
     url = next === undefined ? undefined : `${collection}?limit=130&cursor=${next}`;
@@ -310,6 +312,15 @@ t.test('the clients of an activity, page by page', async (t) => {
   const inOrder = found.map((id) => references.get(id) as string);
   t.same(inOrder, [...inOrder].sort(), 'by reference');
 
+  const names = new Map(Object.values<Content>(json.blocks.controller).map(({ id, name }) => [id, name]));
+  t.strictSame(
+    listed.map(({ controller }) => controller),
+    found.map((id) => ({ reference: references.get(id), name: names.get(id) })),
+    'each with the name of the controller that it is',
+  );
+  const { controller: _, ...alone } = listed[0]!;
+  t.strictSame((await provider.get(`${collection}/${alone.controllerId}`)).json, alone, 'which is no part of it');
+
   const { nextCursor } = (await provider.get(`${collection}?limit=1`)).json;
   const elsewhere = await provider.get(`/v1/processor-activities/ref:activity-1/clients?limit=1&cursor=${nextCursor}`);
   t.equal(elsewhere.status, 400, 'the cursor of another activity');
@@ -324,6 +335,27 @@ t.test('a controller that is a client tells so, and cannot be taken away', async
   );
   t.equal(json.items.length, serving.length);
   t.match(json.items[0], { type: 'processorClient', fields: ['controllerId'], inWorking: true, inApproved: true });
+  const told = json.items.map(({ name, processorActivity, controller }: Content) => [
+    name,
+    processorActivity,
+    controller,
+  ]);
+  const { json: self } = await provider.get(client);
+  const whole: Content[] = (await provider.get('/v1/processor-activities?limit=200')).json.items;
+  const expected = serving.map((activity) => {
+    const { id, reference, name } = whole.find((each) => each.reference === `activity-${activity}`)!;
+    return [name, { id, reference, name }, { id: self.id, reference: 'client-0038', name: 'Client 38 Ltd' }];
+  });
+  const byName = (all: unknown[][]) => all.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  t.strictSame(byName(told), byName(expected), 'of which activity, by its name');
+  const ofActivity = (await provider.get('/v1/processor-activities/ref:activity-1/usages?limit=200')).json.items;
+  t.equal(
+    new Set(ofActivity.map(({ controller }: { controller: Content }) => controller.reference)).size,
+    clientsOfOthers,
+  );
+  const [measure] = (await provider.get('/v1/security-measures/ref:company/usages')).json.items;
+  t.match(measure, { type: 'controller', name: 'Provider SAS' });
+  t.notOk('processorActivity' in measure, 'what is no client says nothing of an activity');
   const refused = async (method: string, path: string) => {
     const answer = await provider.call(method, path, { headers: unconditional });
     t.equal(answer.status, 409, `${method} ${path}`);
@@ -343,6 +375,149 @@ t.test('a controller that is a client tells so, and cannot be taken away', async
   const gone = await provider.call('DELETE', '/v1/controllers/ref:mistaken', { headers: unconditional });
   t.equal(gone.status, 204, 'whom nothing names any more');
   t.equal((await provider.get('/v1/processor-activities/ref:activity-3/clients/ref:mistaken')).status, 404);
+});
+
+t.test('who is not served: the processor itself, and nobody new when the work has ended', async (t) => {
+  const own = await put(4, 'ref:provider');
+  t.equal(own.status, 422);
+  t.match(own.json.errors, [{ in: 'path', name: 'controllerKey', code: 'contradiction' }]);
+
+  const ending = '/v1/processor-activities/ref:ending';
+  await provider.post('/v1/processor-activities', { reference: 'ending', name: 'Ending', processorId: 'ref:provider' });
+  const client = (reference: string, body: Content = {}) =>
+    provider.call('PUT', `${ending}/clients/ref:${reference}`, { body, headers: unconditional });
+  t.equal((await client('client-0001')).status, 201);
+  const step = (word: string, body: Content = {}) =>
+    provider.call('POST', `${ending}/${word}`, { body, headers: unconditional });
+  t.equal((await step('approve')).status, 200);
+  t.equal((await step('retire', { endedOn: '2026-10-31' })).status, 200);
+  const refused = await client('client-0002');
+  t.equal(refused.status, 409);
+  t.match(refused.json.type, /state-conflict$/);
+  t.equal((await client('client-0001', { until: '2026-10-31' })).status, 200, 'who was served is told of still');
+
+  const importing = async (activity: string, controller: string, more: Content = {}) => {
+    const block = { processorActivityId: `ref:${activity}`, controllerId: `ref:${controller}`, ...more };
+    const file = { controllers: [], blocks: { processorClient: { a: block } }, entries: [] };
+    const { json } = await provider.post('/v1/imports?source=register&role=processor', file);
+    return json.problems.map(({ severity, code }: Content) => `${severity} ${code}`);
+  };
+  t.same(await importing('activity-4', 'provider'), ['error contradiction'], 'nor by an import');
+  t.same(await importing('ending', 'client-0002'), ['error state-conflict']);
+  t.same(await importing('ending', 'client-0001', { until: '2026-09-30' }), []);
+});
+
+t.test('the record of a processor names those who act as processors', async (t) => {
+  const dpo = await service.client('several', 'dpo');
+  for (const [reference, said] of Object.entries({
+    named: { registerKept: true, actsAs: ['controller'] },
+    silent: {},
+    says: { registerKept: true, actsAs: ['controller', 'processor'] },
+    controller: { registerKept: true, actsAs: ['controller'] },
+    unsaid: { registerKept: true },
+    elsewhere: { registerKept: false, actsAs: ['processor'] },
+    bystander: { actsAs: ['processor'] },
+  })) {
+    t.equal((await dpo.post('/v1/controllers', { reference, name: reference, ...said })).status, 201);
+  }
+  for (const processor of ['named', 'silent', 'elsewhere']) {
+    const body = { reference: `by-${processor}`, name: processor, processorId: `ref:${processor}` };
+    t.equal((await dpo.post('/v1/processor-activities', body)).status, 201);
+  }
+  await approveAll(dpo, 'processor-activities');
+  const named = async (query: string) => {
+    const { controllers, entries } = (await dpo.get(`/v1/register?${query}`)).json;
+    return [controllers, entries].map((all: Content[]) => all.map(({ reference }) => reference));
+  };
+  t.same(await named('role=processor'), [
+    ['named', 'says', 'silent'],
+    ['by-named', 'by-silent'],
+  ]);
+  t.same(await named('role=processor&include=drafts'), await named('role=processor'));
+  t.same(await named('role=processor&controllerId=ref:unsaid'), [['unsaid'], []], 'whoever is asked for');
+  t.same(await named('role=controller'), [['controller', 'named', 'says', 'unsaid'], []]);
+
+  const fileName = async (query: string) =>
+    (await dpo.get(`/v1/register.csv?${query}`)).headers['content-disposition']?.match(/filename="(.*?)-\d{4}-/)?.[1];
+  t.equal(await fileName('role=processor'), 'processor-register-all');
+  t.equal(await fileName('role=processor&controllerId=ref:says'), 'processor-register-says');
+  t.equal(await fileName('controllerId=ref:says'), 'register-says');
+});
+
+t.test('a thousand clients are approved at once, by somebody else', async (t) => {
+  const editor = await service.client('bulk', 'editor');
+  const approver = await service.client('bulk', 'approver');
+  const dpo = await service.client('bulk', 'dpo');
+  const { controllers, blocks, entries } = provided;
+  const [entry] = entries;
+  const clients = Object.entries(blocks.processorClient).filter(([key]) => key.startsWith('0-'));
+  const part = { controllers, blocks: { ...blocks, processorClient: Object.fromEntries(clients) }, entries: [entry] };
+  const settings = { buildingBlockApproval: 'required', fourEyes: true };
+  t.equal((await dpo.call('PUT', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
+  await bring(dpo, part, '&role=processor');
+
+  const activity = '/v1/processor-activities/ref:activity-0';
+  const waiting = async () => {
+    const found: { controllerId: string; version: number; state: string }[] = [];
+    for (let url: string | undefined = `${activity}/clients?limit=200`; url !== undefined; ) {
+      const { json }: Answer = await approver.get(url);
+      found.push(...json.items);
+      url = json.nextCursor === undefined ? undefined : `${activity}/clients?limit=200&cursor=${json.nextCursor}`;
+    }
+    return found.filter(({ state }) => state !== 'approved');
+  };
+  const seen = (await waiting()).map(({ controllerId, version }) => ({ controllerId, version }));
+  t.equal(seen.length, clientCount);
+  const head = async () => (await dpo.get(register)).json.about.sequence as number;
+  const before = await head();
+  const approve = (who: Client, body: Content) => who.post(`${activity}/clients/approve`, body);
+  const refused = async (title: string, who: Client, body: Content, status: number, type: RegExp, error = {}) => {
+    const answer = await approve(who, body);
+    t.equal(answer.status, status, title);
+    t.match(answer.json.type, type, title);
+    t.match(answer.json.errors?.[0] ?? {}, error, title);
+    t.equal(await head(), before, `${title}: nothing is approved`);
+  };
+  const [first, ...others] = seen;
+  const one = { clients: seen.slice(0, 1) };
+  await refused('an editor', editor, one, 403, /forbidden$/);
+  await refused('none', approver, { clients: [] }, 400, /validation-failed$/);
+  await refused('too many', approver, { clients: [...seen, first] }, 400, /validation-failed$/);
+  await refused('what they name is not approved', approver, one, 409, /state-conflict$/, {
+    pointer: '/clients/0/controllerId',
+    code: 'not-approved',
+  });
+  await refused('who wrote them', dpo, { clients: seen, includeReferenced: true }, 409, /four-eyes$/);
+  await refused('twice', approver, { clients: [first, { ...first, version: 2 }] }, 422, /unprocessable$/, {
+    pointer: '/clients/1/controllerId',
+  });
+  const stranger = { clients: [first, { controllerId: 'ref:provider', version: 1 }] };
+  await refused('who is no client', approver, stranger, 422, /unknown-reference$/, {
+    pointer: '/clients/1/controllerId',
+  });
+  const unseen = { clients: [{ ...first, version: 2 }, ...others], includeReferenced: true };
+  await refused('changed since', approver, unseen, 412, /precondition-failed$/, { pointer: '/clients/0/version' });
+  t.equal((await approver.post('/v1/processor-activities/ref:nothing/clients/approve', one)).status, 404);
+
+  const headers = { 'idempotency-key': 'all-of-them' };
+  const body = { clients: seen, includeReferenced: true };
+  const all = await approver.call('POST', `${activity}/clients/approve`, { body, headers });
+  t.equal(all.status, 200, JSON.stringify(all.json));
+  t.strictSame(all.json, { approved: clientCount, unchanged: 0, referenced: clientCount }, 'with their controllers');
+  t.equal(await head(), before + 2 * clientCount);
+  t.same(await waiting(), []);
+  const again = await approver.call('POST', `${activity}/clients/approve`, { body, headers });
+  t.match(again, { json: all.json, headers: { 'idempotency-replayed': 'true' } });
+  t.strictSame((await approve(approver, body)).json, { approved: 0, unchanged: clientCount, referenced: 0 });
+  t.equal(await head(), before + 2 * clientCount, 'approved already: nothing to do');
+  t.match((await dpo.get(activity)).json, { state: 'draft', version: 1 }, 'the activity has its own approval');
+  const opening = await approver.call('POST', `${activity}/approve`, {
+    body: { includeReferenced: true },
+    headers: unconditional,
+  });
+  t.equal(opening.status, 200);
+  const shown = (await dpo.get(register)).json.blocks.processorClient;
+  t.equal(Object.keys(shown).length, clientCount, 'the register shows them');
 });
 
 t.test('where building blocks wait for approval, clients wait as well', async (t) => {

@@ -72,6 +72,7 @@ const expectations: Record<string, Expectation> = {
   'PUT /v1/{resource}/{key}/clients/{controllerKey}': edits,
   'DELETE /v1/{resource}/{key}/clients/{controllerKey}': { roles: editors, status: 204 },
   'POST /v1/{resource}/{key}/clients/{controllerKey}/approve': decides,
+  'POST /v1/{resource}/{key}/clients/approve': decides,
   'DELETE /v1/{resource}/{key}/clients/{controllerKey}/draft': edits,
 
   'GET /v1/{resource}': reads,

@@ -4,7 +4,10 @@
 export interface RegisterScope {
   /** `controller`: the record of Art. 30(1); `processor`: that of Art. 30(2). */
   readonly role: 'controller' | 'processor';
-  /** Id of the one controller; absent: all controllers whose register is kept here. */
+  /**
+   * Id of the one controller, or with the role `processor` of the one processor. Absent: all whose register of this role is
+   * kept here; a processor's is kept of those who say that they act as processor, or whom an entry names as processor.
+   */
   readonly controllerId?: string;
   /** `approved`: what somebody approved; `drafts`: the newest content of everything, approved or not. */
   readonly include: 'approved' | 'drafts';

@@ -289,7 +289,8 @@ interface Kept {
 
 /**
  * The controllers of the register, by reference: the one asked for, else those whose register is kept here. Where a
- * controller does not say whether its register is kept here, being named as the controller of an entry says it.
+ * controller does not say whether its register is kept here, being named as the controller of an entry says it. The
+ * record of a processor is that of those only who say that they act as one, or whom an entry names as processor.
  */
 async function controllersInScope(
   session: Session,
@@ -304,17 +305,21 @@ async function controllersInScope(
     [tenant, sequence, scope.controllerId ?? null],
   );
   if (scope.controllerId !== undefined) return rows;
-  const silent = rows.filter(({ content }) => registerKept(content) === undefined).map(({ id }) => id);
+  const saying = rows.map(({ content, ...row }) => ({ ...row, says: whatIsSaid(content, scope.role) }));
+  const silent = saying.filter(({ says }) => says === undefined).map(({ id }) => id);
   const [named] = await session.query<{ ids: string[] | null }>(
     `select array_agg(distinct e.controller_id) as ids from ${at} e where e.resource_type = $3 and e.controller_id = any ($4::uuid[])`,
     [tenant, sequence, entryType[scope.role], silent],
   );
   const keepers = new Set(named?.ids ?? []);
-  return rows.filter(({ id, content }) => registerKept(content) ?? keepers.has(id));
+  return saying.filter(({ id, says }) => says ?? keepers.has(id));
 }
 
-function registerKept(content: string): boolean | undefined {
-  return (JSON.parse(content) as { registerKept?: boolean }).registerKept;
+/** Whether a controller says that its record of the role is kept here, or is not; undefined: an entry may say it. */
+function whatIsSaid(content: string, role: RegisterScope['role']): boolean | undefined {
+  const { registerKept, actsAs } = JSON.parse(content) as { registerKept?: boolean; actsAs?: readonly string[] };
+  if (role === 'controller' || registerKept !== true) return registerKept;
+  return actsAs?.includes('processor') === true ? true : undefined;
 }
 
 /** How long ended activities stay in the register (ISO 8601 duration), as the tenant had set it at the moment. */

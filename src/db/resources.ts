@@ -69,17 +69,28 @@ export async function readOnceThere(
   return row;
 }
 
+/** A resource under the name by which people know it. */
+export interface NamedResource {
+  id: string;
+  reference: string;
+  name: string;
+}
+
 /** A resource that names another, and in which of its fields. */
 export interface Usage {
   type: string;
   id: string;
   reference: string;
+  /** A client of a processor activity has none of its own: the activity's. */
   name: string;
   state: string;
   archived: boolean;
   fields: string[];
   inWorking: boolean;
   inApproved: boolean;
+  /** Of a client: the activity that is carried out for it, and the controller that it is. */
+  processorActivity?: NamedResource;
+  controller?: NamedResource;
 }
 
 /** Who names a resource, in the working or in the approved content; by type and reference, after a position. */
@@ -91,16 +102,30 @@ export async function listUsages(
   after: { type: string; reference: string } | undefined,
   limit: number,
 ): Promise<Usage[]> {
-  return session.query<Usage & Record<string, unknown>>(
-    `select r.resource_type as type, r.resource_id as id, r.reference, r.name, r.state, r.archived,
-       array_agg(distinct l.field order by l.field) as fields, bool_or(l.in_working) as "inWorking", bool_or(l.in_approved) as "inApproved"
-     from link l join resource r on r.tenant_id = $1 and r.resource_type = l.source_type and r.resource_id = l.source_id
-     where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and (l.in_working or l.in_approved)
-       and ($4::text is null or (r.resource_type, r.reference) > ($4, $5))
-     group by r.resource_type, r.resource_id, r.reference, r.name, r.state, r.archived
-     order by r.resource_type, r.reference limit $6`,
+  const rows = await session.query<Usage & Record<string, unknown> & { client: string | null }>(
+    `with usage as (
+       select r.resource_type as type, r.resource_id as id, r.reference, r.name, r.state, r.archived,
+         array_agg(distinct l.field order by l.field) as fields, bool_or(l.in_working) as "inWorking", bool_or(l.in_approved) as "inApproved"
+       from link l join resource r on r.tenant_id = $1 and r.resource_type = l.source_type and r.resource_id = l.source_id
+       where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and (l.in_working or l.in_approved)
+         and ($4::text is null or (r.resource_type, r.reference) > ($4, $5))
+       group by r.resource_type, r.resource_id, r.reference, r.name, r.state, r.archived
+       order by r.resource_type, r.reference limit $6
+     )
+     select u.*, (
+       select json_object_agg(t.resource_type, json_build_object('id', t.resource_id, 'reference', t.reference, 'name', t.name))::text
+       from link l join resource t on t.tenant_id = $1 and t.resource_type = l.target_type and t.resource_id = l.target_id
+       where u.type = 'processorClient' and l.tenant_id = $1 and l.source_type = u.type and l.source_id = u.id
+         and l.field in ('processorActivityId', 'controllerId')
+     ) as client
+     from usage u order by u.type, u.reference`,
     [tenant, type, id, after?.type ?? null, after?.reference ?? null, limit],
   );
+  return rows.map(({ client, ...usage }) => {
+    if (client === null) return usage;
+    const { processorActivity, controller } = JSON.parse(client) as Record<string, NamedResource>;
+    return { ...usage, name: processorActivity!.name, processorActivity: processorActivity!, controller: controller! };
+  });
 }
 
 /** Whether anything that is not archived itself names the resource. */
@@ -116,19 +141,19 @@ export async function isInUse(pool: Pool, tenant: string, type: string, id: stri
 }
 
 /**
- * What the working content of a resource reaches, through other blocks too, that is not approved as it stands. Itself
- * and other activities are left out.
+ * What the working contents of resources of a type reach, through other blocks too, that is not approved as it stands.
+ * They themselves and activities are left out.
  */
 export async function unapprovedReached(
   pool: Pool,
   tenant: string,
   type: string,
-  id: string,
+  ids: readonly string[],
 ): Promise<{ type: string; content: Content }[]> {
   return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
     const rows = await session.query<{ type: string; content: string }>(
       `with recursive reached (type, id) as (
-         select l.target_type, l.target_id from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = $3 and l.in_working
+         select l.target_type, l.target_id from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = any ($3::uuid[]) and l.in_working
          union
          select l.target_type, l.target_id from reached join link l on l.tenant_id = $1 and l.source_type = reached.type and l.source_id = reached.id and l.in_working
            where reached.type not in ('processingActivity', 'processorActivity')
@@ -136,9 +161,9 @@ export async function unapprovedReached(
        select r.resource_type as type, v.content from reached
        join resource r on r.tenant_id = $1 and r.resource_type = reached.type and r.resource_id = reached.id
        join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
-       where r.state in ('draft', 'inReview') and r.resource_type not in ('processingActivity', 'processorActivity') and not (r.resource_type = $2 and r.resource_id = $3)
+       where r.state in ('draft', 'inReview') and r.resource_type not in ('processingActivity', 'processorActivity') and not (r.resource_type = $2 and r.resource_id = any ($3::uuid[]))
        order by r.resource_type, r.resource_id`,
-      [tenant, type, id],
+      [tenant, type, ids],
     );
     return rows.map(({ type: each, content }) => ({ type: each, content: JSON.parse(content) as Content }));
   });

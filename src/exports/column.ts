@@ -5,6 +5,7 @@
 import { type Content, commonProperties, metadataProperties, resolved } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import type { ResourceType } from '../article30/resource-types.ts';
+import { type NamedKey, namedKeys } from '../article30/shape.ts';
 import { type CellDeclaration, type CellLine, type CellPart, type CellValue, writeCells } from './cell.ts';
 
 interface Heading {
@@ -116,15 +117,6 @@ export interface View {
   readonly write: Writer;
 }
 
-/** The members of the blocks that some column shows; the others are not kept. */
-const keptMembers = new Map<string, Set<string>>();
-
-export function keep(type: ResourceType, members: readonly string[]): void {
-  const kept = keptMembers.get(type) ?? new Set(['name', 'reference']);
-  for (const member of members) kept.add(member);
-  keptMembers.set(type, kept);
-}
-
 function propertiesOf(type: ResourceType): Schemas {
   const { properties, derived, managed } = definitionOf(type);
   return {
@@ -136,44 +128,64 @@ function propertiesOf(type: ResourceType): Schemas {
   } as unknown as Schemas;
 }
 
+/**
+ * What a block says besides its name and these members, in the order of its definition: so that a member that is added
+ * to the definition is shown at once. Whose block it is (`controllerId`) keeps the blocks of several controllers apart
+ * and says nothing of the processing; whose notice it is does.
+ */
+export function membersBesides(type: ResourceType, ...members: readonly string[]): string[] {
+  const { properties, derived } = definitionOf(type);
+  const own = Object.keys({ ...properties, ...derived?.properties }).filter(
+    (member) => member !== 'controllerId' || type === 'notice',
+  );
+  return [...own, 'notes', 'customFields'].filter((member) => !members.includes(member));
+}
+
 export function viewOf(type: ResourceType, members: readonly string[], prefix = ''): View {
-  keep(type, members);
   return { type, write: membersWriter(propertiesOf(type), members, prefix) };
 }
+
+/** View of all that a block says, these members first. */
+export const wholeView = (type: ResourceType, ...first: readonly string[]) =>
+  viewOf(type, [...first, ...membersBesides(type, ...first)]);
 
 /** View of a block beside members of what names it: its keys have the type before them. */
 export const besideMembers = (type: ResourceType, members: readonly string[]) => viewOf(type, members, `${type}.`);
 
+type EntryType = 'processingActivity' | 'processorActivity';
+
 const nothing: Content = {};
 
-keep('processorClient', ['controllerId', 'state']);
-
-/** The building blocks that entries name: of each what the columns show, read once. */
+/** The building blocks that entries name, read once. */
 export class NamedBlocks {
   readonly #contents = new Map<string, Content>();
+  /** Of each block what it names. */
+  readonly #names = new Map<string, readonly NamedKey[]>();
   readonly #shown = new Map<View, Map<string, readonly CellPart[]>>();
   readonly #clients = new Map<string, Content[]>();
+  readonly #reached = new WeakMap<Content, ReadonlyMap<string, ReadonlySet<string>>>();
 
   /** Takes a block's content as JSON. To be called for every block before the first entry is shown. */
   add(type: string, json: string): void {
-    const members = keptMembers.get(type);
-    if (members === undefined) return;
     const content = JSON.parse(json) as Content;
-    const kept: Content = {};
-    for (const member of members) {
-      if (content[member] !== undefined) kept[member] = content[member];
-    }
     if (type === 'processorClient') {
       const activity = content.processorActivityId as string;
       const clients = this.#clients.get(activity);
-      if (clients === undefined) this.#clients.set(activity, [kept]);
-      else clients.push(kept);
+      if (clients === undefined) this.#clients.set(activity, [content]);
+      else clients.push(content);
       return;
     }
-    this.#contents.set(content.id as string, kept);
+    this.#contents.set(content.id as string, content);
+    this.#names.set(
+      content.id as string,
+      // Whose block it is, and where the register carries a statement of a notice, belongs to no entry.
+      namedKeys(definitionOf(type as ResourceType), content).filter(
+        ({ field }) => field !== 'controllerId' && !field.startsWith('statements.'),
+      ),
+    );
   }
 
-  /** The members of the block that some column shows; none of one that is not there. */
+  /** The content of the block; nothing of one that is not there. */
   content(id: unknown): Content {
     return this.#contents.get(id as string) ?? nothing;
   }
@@ -192,6 +204,31 @@ export class NamedBlocks {
       reference: this.label(client.controllerId as string).reference,
     }));
     return clients.sort((a, b) => (a.reference < b.reference ? -1 : 1)).map(({ client }) => client);
+  }
+
+  /** The blocks of a type that an entry reaches, through its clients and other blocks too: the nearest first. */
+  reached(entryType: EntryType, entry: Content, type: ResourceType): Iterable<string> {
+    let found = this.#reached.get(entry);
+    if (found === undefined) {
+      found = this.#reachedBy(namedKeys(definitionOf(entryType), entry), this.clients(entry.id));
+      this.#reached.set(entry, found);
+    }
+    return found.get(type) ?? [];
+  }
+
+  #reachedBy(named: readonly NamedKey[], clients: readonly Content[]): ReadonlyMap<string, ReadonlySet<string>> {
+    const found = new Map<string, Set<string>>();
+    const waiting = [...named];
+    for (const client of clients) waiting.push(...namedKeys(definitionOf('processorClient'), client));
+    // What is added while they are gone through is gone through too.
+    for (const { type, key } of waiting) {
+      const ofType = found.get(type) ?? new Set();
+      found.set(type, ofType);
+      if (ofType.has(key)) continue;
+      ofType.add(key);
+      waiting.push(...(this.#names.get(key) ?? []));
+    }
+    return found;
   }
 
   /** What a view shows of the block. */
@@ -238,6 +275,32 @@ export const lines = (
 export const shown = (key: string, article: string, heading: string, linesOf: LinesColumn['lines']) =>
   lines(key, article, heading, [], linesOf);
 
+/**
+ * A line for each item of a list of objects in named blocks, under the name of the block; only for those that leave
+ * `unless` out.
+ */
+export function itemsOfBlocks(
+  type: ResourceType,
+  list: string,
+  unless?: string,
+): (ids: Iterable<unknown>, blocks: NamedBlocks) => CellLine[] {
+  const { properties = {} } = resolved((resolved(propertiesOf(type)[list]!) as Schema).items!) as Schema;
+  const write = membersWriter(
+    properties,
+    Object.keys(properties).filter((member) => member !== unless),
+  );
+  return (ids, blocks) =>
+    Array.from(new Set(ids as Iterable<string>)).flatMap((id) =>
+      itemsOf(blocks.content(id), list)
+        .filter((item) => unless === undefined || item[unless] === undefined)
+        .map((item) => {
+          const parts: CellPart[] = [];
+          write(item, parts, blocks);
+          return { ...blocks.label(id), parts };
+        }),
+    );
+}
+
 /** A list of words. */
 export const words = (key: string, article: string, heading: string) =>
   lines(key, article, heading, [key], (entry) =>
@@ -273,8 +336,11 @@ interface LineList {
   readonly all: boolean;
 }
 
+/** How blocks are shown in the columns before: what of them is left to say. */
+export type LeftToSay = readonly [ids: readonly unknown[], view: View];
+
 /** The kinds of columns that follow from the definition of the activities of a record. */
-export function kindsOf(type: 'processingActivity' | 'processorActivity') {
+export function kindsOf(type: EntryType) {
   const activity = propertiesOf(type);
   const lineProperties = (list: string) =>
     (resolved((resolved(activity[list]!) as Schema).items!) as Schema).properties!;
@@ -301,6 +367,29 @@ export function kindsOf(type: 'processingActivity' | 'processorActivity') {
             return { ...(id === undefined ? {} : blocks.label(id)), parts };
           }),
       );
+    },
+
+    /**
+     * What the columns before leave unsaid of the blocks of a type: a line for each that an entry reaches, with all of it
+     * where none of them shows it. Of two ways in which a block is shown, the first counts.
+     */
+    details(
+      key: string,
+      heading: string,
+      blockType: ResourceType,
+      shownAs: (entry: Content, blocks: NamedBlocks) => readonly LeftToSay[],
+    ): LinesColumn {
+      const whole = wholeView(blockType);
+      return shown(key, '', heading, (entry, blocks) => {
+        const left = new Map<unknown, View>();
+        for (const [ids, view] of shownAs(entry, blocks)) {
+          for (const id of ids) if (!left.has(id)) left.set(id, view);
+        }
+        return Array.from(blocks.reached(type, entry, blockType)).flatMap((id) => {
+          const parts = blocks.parts(left.get(id) ?? whole, id);
+          return parts.length === 0 && left.has(id) ? [] : [{ ...blocks.label(id), parts }];
+        });
+      });
     },
 
     /** The members of the lines besides these, so that a member that is added to the definition is in a column at once. */

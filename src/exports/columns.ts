@@ -4,30 +4,34 @@
  *
  * First the content of Article 30(1), (a) to (g), or 30(2), (a) to (d), then the further members of an activity. Every
  * member of an activity is carried by a column, so that its cells hold the whole of it. Of the building blocks that it
- * names they show what Article 30 asks for and what helps to read it; such a part has the type of the block before its
- * key (`recipient.role`), or stands in a column that carries nothing.
+ * names the columns of Article 30 show what it asks for and what helps to read it; such a part has the type of the block
+ * before its key (`recipient.role`), or stands in a column that carries nothing. Columns behind show all else that these
+ * blocks say.
  */
 import type { Content } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import type { declarableNone, sectionsThatMayBeImpossible } from '../article30/processing-activity.ts';
 import type { processorDeclarableNone } from '../article30/processor-activity.ts';
 import type { RegisterScope } from '../article30/register.ts';
+import type { ResourceType } from '../article30/resource-types.ts';
 import type { CellPart } from './cell.ts';
 import {
   besideMembers,
   type Column,
   idsOf,
   itemsOf,
-  keep,
+  itemsOfBlocks,
   kindsOf,
   type LinesColumn,
   lines,
+  membersBesides,
   type NamedBlocks,
   named,
   objectOf,
   shown,
   text,
   viewOf,
+  wholeView,
   withDeclaration,
   withImpossibility,
   withStatements,
@@ -39,63 +43,25 @@ import {
 const { representative, dataProtectionOfficer } = definitionOf('controller').properties;
 const representativeOf = objectOf(representative!, 'name');
 const officerOf = objectOf(dataProtectionOfficer!, 'name');
-keep('controller', ['representative', 'representativeExemption', 'dataProtectionOfficer', 'securityMeasureIds']);
-
-const controllerView = viewOf('controller', ['legalForm', 'country', 'registrationNumbers', 'contact']);
-const jointControllerView = besideMembers('controller', ['legalForm', 'country', 'contact']);
-const purposeView = besideMembers('purpose', ['description']);
-const dataSubjectView = viewOf('dataSubjectCategory', ['description', 'vulnerable']);
-const dataCategoryView = besideMembers('dataCategory', ['kind', 'specialKind', 'description', 'examples']);
-const recipientView = besideMembers('recipient', [
+const officeMembers = ['representative', 'representativeExemption', 'dataProtectionOfficer'];
+const entityMembers = ['legalForm', 'country', 'registrationNumbers', 'contact'];
+const jointControllerMembers = ['legalForm', 'country', 'contact'];
+const purposeMembers = ['description'];
+const dataCategoryMembers = ['kind', 'specialKind', 'claimedNonPersonal', 'description', 'examples', 'group'];
+const recipientMembers = [
   'role',
+  'identified',
+  'publicBody',
+  'legalEntity',
   'country',
   'internationalOrganisation',
   'processingCountries',
   'remoteAccessCountries',
-  'legalEntity',
+  'locationNote',
   'service',
   'confirmation',
-]);
-const importerView = besideMembers('recipient', ['role', 'country', 'internationalOrganisation']);
-const safeguardView = viewOf('safeguard', [
-  'mechanism',
-  'article',
-  'statedAs',
-  'adequacyDecision',
-  'recipientId',
-  'document',
-  'clauses',
-  'bindingRules',
-  'approval',
-  'confirmation',
-]);
-const suitableSafeguardView = viewOf('safeguard', ['document', 'compellingInterest']);
-const measureView = viewOf('securityMeasure', ['kind', 'description', 'objectives']);
-const legalBasisView = viewOf('legalBasis', ['ground', 'article', 'description', 'law', 'interest']);
-const systemView = viewOf('system', ['description', 'hostedById', 'countries', 'locationNote', 'url']);
-const noticeView = viewOf('notice', ['url', 'language', 'lastChangedOn']);
-
-const clientView = viewOf('processorClient', [
-  'actsAs',
-  'onBehalfOf',
-  'since',
-  'until',
-  'dataDisposal',
-  'notes',
-  'customFields',
-]);
-keep('processorClient', ['contract']);
-const clientEntityView = viewOf('controller', ['legalForm', 'country', 'registrationNumbers', 'contact']);
-const endControllerView = viewOf('controller', [
-  'legalForm',
-  'country',
-  'registrationNumbers',
-  'contact',
-  'representative',
-  'representativeExemption',
-  'dataProtectionOfficer',
-]);
-const subprocessorView = besideMembers('recipient', [
+];
+const subprocessorMembers = [
   'legalEntity',
   'country',
   'internationalOrganisation',
@@ -112,7 +78,49 @@ const subprocessorView = besideMembers('recipient', [
   'guarantees',
   'contract',
   'confirmation',
+];
+
+const entityView = viewOf('controller', entityMembers);
+const endControllerView = viewOf('controller', [...entityMembers, ...officeMembers]);
+// Where somebody only suggested the country, the transfer must say so.
+const importerView = besideMembers('recipient', ['role', 'country', 'internationalOrganisation', 'confirmation']);
+const measureView = wholeView('securityMeasure', 'kind');
+// Of what kind a ground is, its article says.
+const safeguardFirst = ['mechanism', 'article', 'statedAs', 'adequacyDecision', 'recipientId'];
+const safeguardView = viewOf('safeguard', [
+  ...safeguardFirst,
+  ...membersBesides('safeguard', ...safeguardFirst, 'kind', 'compellingInterest'),
 ]);
+const suitableSafeguardView = viewOf('safeguard', ['document', 'compellingInterest']);
+const dataSubjectView = wholeView('dataSubjectCategory');
+const basisFirst = ['ground', 'article'];
+// Of what kind a ground is, its article says.
+const legalBasisView = viewOf('legalBasis', [...basisFirst, ...membersBesides('legalBasis', ...basisFirst, 'kind')]);
+const systemView = wholeView('system');
+const noticeFirst = ['url', 'language', 'lastChangedOn'];
+const noticeView = viewOf('notice', [
+  ...noticeFirst,
+  ...membersBesides('notice', ...noticeFirst, 'rights', 'statements'),
+]);
+const rightsOf = itemsOfBlocks('notice', 'rights');
+/** A statement that a field carries stands in the column of that field. */
+const uncarriedStatementsOf = itemsOfBlocks('notice', 'statements', 'about');
+const clientView = viewOf(
+  'processorClient',
+  membersBesides('processorClient', 'processorActivityId', 'controllerId', 'contract'),
+);
+
+/** What is left to say of a block of which these members are shown. */
+const left = (type: ResourceType, ...members: readonly string[]) => viewOf(type, membersBesides(type, ...members));
+/** The controller's measures have a column of their own. */
+const leftOfController = left('controller', ...entityMembers, ...officeMembers, 'securityMeasureIds');
+const leftOfJointController = left('controller', ...jointControllerMembers);
+const leftOfClient = left('controller', ...entityMembers, ...officeMembers);
+const leftOfPurpose = left('purpose', ...purposeMembers);
+const leftOfDataCategory = left('dataCategory', ...dataCategoryMembers);
+const leftOfRecipient = left('recipient', ...recipientMembers);
+const leftOfSubprocessor = left('recipient', ...subprocessorMembers);
+const nothingLeft = viewOf('securityMeasure', []);
 
 const lawfulnessMembers = ['legalBasisIds', 'publicTask', 'furtherOf', 'compatibility', 'optOut'];
 
@@ -180,6 +188,17 @@ const measureColumns = (point: string, entity: 'controllerId' | 'processorId') =
   ),
 ];
 
+const valuesOf = (entry: Content, list: string, member: string) => itemsOf(entry, list).map((line) => line[member]);
+
+/** Measures of the other legal entities that an entry names. */
+const otherMeasuresColumn = ({ details }: Kinds, entity: 'controllerId' | 'processorId') =>
+  details('otherSecurityMeasures', 'Security measures of other entities', 'securityMeasure', (entry, blocks) => [
+    [
+      [...idsOf(entry, 'securityMeasureIds'), ...idsOf(blocks.content(entry[entity]), 'securityMeasureIds')],
+      nothingLeft,
+    ],
+  ]);
+
 const lifeColumns = ({ statement }: Kinds): Column[] => [
   statement('retirement', '', 'Retirement'),
   text('reviewedOn', '5(2)', 'Reviewed on'),
@@ -207,20 +226,20 @@ type Declarable = (typeof declarableNone)[number];
 type Section = (typeof sectionsThatMayBeImpossible)[number];
 
 const ofController = kindsOf('processingActivity');
-const { lineList, othersThan, statement } = ofController;
+const { lineList, othersThan, statement, details } = ofController;
 
 const controllerColumns: readonly Column[] = [
   text('reference', '', 'Reference'),
   text('name', '30(1)', 'Processing activity'),
 
   lines('controller', '30(1)(a)', 'Controller', ['controllerId'], (entry, blocks) =>
-    named(entry.controllerId === undefined ? [] : [entry.controllerId], controllerView, blocks),
+    named(entry.controllerId === undefined ? [] : [entry.controllerId], entityView, blocks),
   ),
   withDeclaration<Declarable>(
     lineList('jointControllers', '30(1)(a)', 'Joint controllers', {
       list: 'jointControllers',
       lead: 'controllerId',
-      view: jointControllerView,
+      view: besideMembers('controller', jointControllerMembers),
       members: othersThan('jointControllers', 'controllerId'),
       all: true,
     }),
@@ -231,7 +250,7 @@ const controllerColumns: readonly Column[] = [
   lineList('purposes', '30(1)(b)', 'Purposes', {
     list: 'purposes',
     lead: 'purposeId',
-    view: purposeView,
+    view: besideMembers('purpose', purposeMembers),
     members: othersThan('purposes', 'purposeId', ...lawfulnessMembers),
     all: true,
   }),
@@ -246,7 +265,7 @@ const controllerColumns: readonly Column[] = [
   lineList('dataCategories', '30(1)(c)', 'Categories of personal data', {
     list: 'dataLines',
     lead: 'dataCategoryId',
-    view: dataCategoryView,
+    view: besideMembers('dataCategory', dataCategoryMembers),
     members: othersThan('dataLines', 'dataCategoryId', 'retention', 'conditionIds', 'sources'),
     all: true,
   }),
@@ -255,7 +274,7 @@ const controllerColumns: readonly Column[] = [
     lineList('recipients', '30(1)(d)', 'Recipients', {
       list: 'recipients',
       lead: 'recipientId',
-      view: recipientView,
+      view: besideMembers('recipient', recipientMembers),
       members: othersThan('recipients', 'recipientId'),
       all: true,
     }),
@@ -320,6 +339,12 @@ const controllerColumns: readonly Column[] = [
     ),
     'notices',
   ),
+  shown('rights', '12 to 22, 77', 'Rights of the data subjects', (entry, blocks) =>
+    rightsOf(idsOf(entry, 'noticeIds'), blocks),
+  ),
+  shown('noticeStatements', '12', 'Further statements of the notices', (entry, blocks) =>
+    uncarriedStatementsOf(idsOf(entry, 'noticeIds'), blocks),
+  ),
   withDeclaration<Declarable>(statement('automatedDecisions', '22', 'Automated decisions'), {
     automatedDecisions: 'none',
   }),
@@ -337,6 +362,20 @@ const controllerColumns: readonly Column[] = [
   statement('owner', '', 'Owner', 'name'),
   text('startedOn', '', 'Started on'),
   text('endedOn', '', 'Ended on'),
+  details('controllerDetails', 'Controllers: further details', 'controller', (entry) => [
+    [[entry.controllerId], leftOfController],
+    [valuesOf(entry, 'jointControllers', 'controllerId'), leftOfJointController],
+  ]),
+  details('purposeDetails', 'Purposes: further details', 'purpose', (entry) => [
+    [valuesOf(entry, 'purposes', 'purposeId'), leftOfPurpose],
+  ]),
+  details('dataCategoryDetails', 'Categories of personal data: further details', 'dataCategory', (entry) => [
+    [valuesOf(entry, 'dataLines', 'dataCategoryId'), leftOfDataCategory],
+  ]),
+  details('recipientDetails', 'Recipients: further details', 'recipient', (entry) => [
+    [valuesOf(entry, 'recipients', 'recipientId'), leftOfRecipient],
+  ]),
+  otherMeasuresColumn(ofController, 'controllerId'),
   ...lifeColumns(ofController),
 ];
 
@@ -364,7 +403,7 @@ const processorColumns: readonly Column[] = [
   text('name', '30(2)', 'Processing activity'),
 
   lines('processor', '30(2)(a)', 'Processor', ['processorId'], (entry, blocks) =>
-    named(entry.processorId === undefined ? [] : [entry.processorId], controllerView, blocks),
+    named(entry.processorId === undefined ? [] : [entry.processorId], entityView, blocks),
   ),
   ...officeColumns('30(2)(a)', "Processor's representative", 'processorId'),
   shown(
@@ -372,7 +411,7 @@ const processorColumns: readonly Column[] = [
     '30(2)(a)',
     'Clients on whose behalf the processor acts',
     ofClients((client, blocks) => {
-      const parts = [...blocks.parts(clientEntityView, client.controllerId as string)];
+      const parts = [...blocks.parts(entityView, client.controllerId as string)];
       clientView.write(client, parts, blocks);
       // The register shows what is approved; what is not says so.
       return client.state === 'approved' ? parts : [...parts, { key: 'state', value: String(client.state) }];
@@ -407,7 +446,7 @@ const processorColumns: readonly Column[] = [
     ofProcessor.lineList('subprocessors', '30(2)(a), 28(2), 28(4)', 'Sub-processors', {
       list: 'subprocessors',
       lead: 'recipientId',
-      view: subprocessorView,
+      view: besideMembers('recipient', subprocessorMembers),
       members: ofProcessor.othersThan('subprocessors', 'recipientId'),
       all: true,
     }),
@@ -428,6 +467,21 @@ const processorColumns: readonly Column[] = [
     ofClients(({ contract }, blocks) => contractOf(contract, blocks).flatMap(({ parts }) => parts)),
   ),
   text('ownPurposes', '28(10)', 'Own purposes of the processor'),
+  ofProcessor.details('entityDetails', 'Legal entities: further details', 'controller', (entry, blocks) => {
+    const clients = blocks.clients(entry.id);
+    return [
+      [[entry.processorId], leftOfController],
+      [
+        clients.flatMap(({ controllerId, onBehalfOf = [] }) => [controllerId, ...(onBehalfOf as unknown[])]),
+        leftOfClient,
+      ],
+    ];
+  }),
+  ofProcessor.details('recipientDetails', 'Sub-processors and recipients: further details', 'recipient', (entry) => [
+    [valuesOf(entry, 'subprocessors', 'recipientId'), leftOfSubprocessor],
+  ]),
+  ofProcessor.details('dataCategoryDetails', 'Categories of personal data transferred', 'dataCategory', () => []),
+  otherMeasuresColumn(ofProcessor, 'processorId'),
   ...lifeColumns(ofProcessor),
 ];
 

@@ -237,11 +237,19 @@ const contentLimit = 1024 * 1024;
  * that it names have their own life.
  */
 export function requireApprovedTargets(definition: ResourceDefinition, content: Content, seen: Look): void {
-  const flaws = namedKeys(definition, content).flatMap(({ pointer, type, key }): ProblemItem[] => {
+  refuseUnapproved(unapprovedTargets(definition, content, seen));
+}
+
+/** What a content names that nobody has approved. */
+export function unapprovedTargets(definition: ResourceDefinition, content: Content, seen: Look): ProblemItem[] {
+  return namedKeys(definition, content).flatMap(({ pointer, type, key }): ProblemItem[] => {
     const target = seen.targets.get(targetName({ type, key }));
     if (target === undefined || target.approvedVersion !== null || definitionOf(type).nature === 'activity') return [];
     return [{ in: 'body', pointer, code: 'not-approved', message: `Nobody has approved this ${type}.` }];
   });
+}
+
+export function refuseUnapproved(flaws: readonly ProblemItem[]): void {
   if (flaws.length > 0) {
     throw new Problem(
       'state-conflict',

@@ -151,7 +151,7 @@ export async function approved(
   const step = allowed(() => approve(definition, stored, moment))!;
   const { tenant } = request;
   const others = includeReferenced
-    ? await unapprovedReached(database.main, tenant, definition.type, stored.id as string)
+    ? await unapprovedReached(database.main, tenant, definition.type, [stored.id as string])
     : [];
   const changes = others.map(({ type, content }) => {
     const other = definitionOf(type as ResourceType);

@@ -117,6 +117,8 @@ export async function planChanges(
   const items: PlannedItem[] = [];
   const chains = new Map<ResourceDefinition, Chain>();
   const unapproved: { id: string; pointer: string; type: string }[] = [];
+  const processors = new Map<string, unknown>();
+  const clients: PlannedClient[] = [];
   let unchanged = 0;
 
   for (const entries of pagesByType(file.entries)) {
@@ -137,11 +139,13 @@ export async function planChanges(
         const chain: Chain = chains.get(definition) ?? new Map();
         chains.set(definition, chain.set(entry.id, { above: after[definition.tree] as string | undefined, pointer }));
       }
+      if (definition.type === 'processorActivity') processors.set(entry.id, after.processorId);
       const before = working === undefined ? undefined : writableOf(definition, working);
       if (before !== undefined && isSame(before, after)) {
         unchanged++;
         continue;
       }
+      if (definition.type === 'processorClient') clients.push({ pointer, isNew: before === undefined, content: after });
       if (working?.state === 'retired') {
         problems.error(pointer, 'state-conflict', 'It is retired here: its content no longer changes.');
         continue;
@@ -173,7 +177,49 @@ export async function planChanges(
     if (!planned.has(id)) problems.error(pointer, 'not-approved', `Nobody has approved this ${type}.`);
   }
   for (const [definition, chain] of chains) await refuseCircles(definition, chain, tenant, problems);
+  await refuseUnservable(clients, processors, tenant, problems);
   return { items, unchanged };
+}
+
+/** A client of a processor activity that the plan adds or changes. */
+interface PlannedClient {
+  readonly pointer: string;
+  readonly isNew: boolean;
+  readonly content: Content;
+}
+
+/**
+ * Whoever a processor activity is not carried out for: the processor itself, and nobody new when the work has ended.
+ *
+ * @param processors of the activities that the file has
+ */
+async function refuseUnservable(
+  clients: readonly PlannedClient[],
+  processors: ReadonlyMap<string, unknown>,
+  tenant: TenantView,
+  problems: Problems,
+): Promise<void> {
+  const served = [...new Set(clients.map(({ content }) => content.processorActivityId as string))];
+  const stored = new Map<string, Content>();
+  for (let from = 0; from < served.length; from += pageSize) {
+    const page = await tenant.contents('processorActivity', served.slice(from, from + pageSize));
+    for (const [id, { state, processorId }] of page) stored.set(id, { state, processorId });
+  }
+  for (const { pointer, isNew, content } of clients) {
+    const id = content.processorActivityId as string;
+    const activity = stored.get(id);
+    const processor = processors.has(id) ? processors.get(id) : activity?.processorId;
+    if (processor === content.controllerId) {
+      problems.error(
+        `${pointer}/controllerId`,
+        'contradiction',
+        'The processor of the activity is no client of its own.',
+      );
+    }
+    if (isNew && activity?.state === 'retired') {
+      problems.error(pointer, 'state-conflict', 'The activity is retired here: it gets no new clients.');
+    }
+  }
 }
 
 interface File {

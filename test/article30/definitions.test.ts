@@ -628,6 +628,7 @@ const fields: Record<ResourceType, readonly string[]> = {
     'contract.missingPoints[]',
     'since',
     'until',
+    'dataDisposal',
   ],
 };
 

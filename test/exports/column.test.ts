@@ -4,13 +4,15 @@ import { writeCell } from '../../src/exports/cell.ts';
 import {
   besideMembers,
   cellsOf,
-  keep,
+  itemsOfBlocks,
   kindsOf,
+  membersBesides,
   NamedBlocks,
   named,
   objectOf,
   text,
   viewOf,
+  wholeView,
   withDeclaration,
   withImpossibility,
   words,
@@ -64,8 +66,67 @@ t.test('a view shows members by their schema, of blocks that are there', async (
   t.throws(() => viewOf('recipient', ['nothing']), /There is no member nothing/);
 });
 
+t.test('what is left to say of a block follows from its definition', async (t) => {
+  const { purpose, notice } = { purpose: membersBesides('purpose'), notice: membersBesides('notice', 'statements') };
+  t.same(purpose, ['description', 'vocabularyTerms', 'notes', 'customFields'], 'not whose block it is');
+  t.ok(notice.includes('controllerId'), 'but whose notice it is');
+  t.notOk(notice.includes('statements'));
+  t.ok(membersBesides('legalBasis').includes('article'), 'what follows from the content too');
+  const basis = { type: 'legalBasis', id: id(1), name: 'B', reference: 'b', ground: 'consent', kind: 'article6' };
+  t.equal(
+    writeCell(named([id(1)], wholeView('legalBasis', 'kind'), blocksOf({ ...basis, notes: 'N', version: 7 }))),
+    'B [b]; kind=article6; ground=consent; notes=N',
+  );
+});
+
+t.test('a line for each item of a list in blocks, unless it has a member', async (t) => {
+  const statementsOf = itemsOfBlocks('notice', 'statements', 'about');
+  const blocks = blocksOf({
+    type: 'notice',
+    id: id(1),
+    name: 'Policy',
+    reference: 'policy',
+    statements: [
+      { topic: 'noSale', text: 'Never sold.', sourceLines: [31, 32] },
+      { topic: 'recipients', text: 'Stripe.', about: [{ recipientId: id(2) }] },
+      { text: 'May change.' },
+    ],
+  });
+  t.equal(
+    writeCell(statementsOf([id(1), id(2), id(1)], blocks)),
+    'Policy [policy]; topic=noSale; text=Never sold.; sourceLines=31; sourceLines=32\nPolicy [policy]; text=May change.',
+  );
+  t.throws(() => itemsOfBlocks('notice', 'url'));
+});
+
+t.test('the blocks that an entry reaches, through others too, but not by whose they are', async (t) => {
+  const blocks = blocksOf(
+    { type: 'recipient', id: id(1), name: 'Sub', reference: 'sub', engagedById: id(2), controllerId: id(20) },
+    { type: 'recipient', id: id(2), name: 'Processor', reference: 'processor', engagedById: id(1) },
+    { type: 'notice', id: id(3), name: 'N', reference: 'n', statements: [{ about: [{ recipientId: id(4) }] }] },
+    { type: 'recipient', id: id(4), name: 'Elsewhere', reference: 'elsewhere' },
+    { type: 'system', id: id(5), name: 'S', reference: 's', hostedById: id(6) },
+    { type: 'processorClient', id: id(7), processorActivityId: id(8), controllerId: id(9), onBehalfOf: [id(10)] },
+    { type: 'controller', id: id(9), name: 'C', reference: 'c', securityMeasureIds: [id(11)] },
+  );
+  const entry = { id: id(12), recipients: [{ recipientId: id(1) }], noticeIds: [id(3)], systemIds: [id(5)] };
+  const reached = (type: 'recipient' | 'controller') => [...blocks.reached('processingActivity', entry, type)];
+  t.same(reached('recipient').sort(), [id(1), id(2), id(6)], 'what is not there too');
+  t.same(reached('controller'), []);
+  const activity = { id: id(8) };
+  t.same([...blocks.reached('processorActivity', activity, 'controller')], [id(9), id(10)], 'through clients');
+  t.same([...blocks.reached('processorActivity', activity, 'securityMeasure')], [id(11)]);
+
+  const { details } = kindsOf('processingActivity');
+  const column = details('recipientDetails', 'R', 'recipient', () => [
+    [[id(2)], viewOf('recipient', ['notes'])],
+    [[id(2), id(1)], viewOf('recipient', ['engagedById'])],
+  ]);
+  t.same(cellsOf(column, entry, blocks), [`Sub [sub]; engagedById=Processor [processor]\n[id:${id(6)}]`]);
+  t.same(column.carries, []);
+});
+
 t.test('the clients of an activity, by the references of the controllers', async (t) => {
-  keep('processorClient', ['since']);
   const client = (activity: number, controllerId: string, since: string) => ({
     type: 'processorClient',
     id: id(100),

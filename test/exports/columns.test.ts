@@ -3,6 +3,7 @@ import { type Content, commonProperties, metadataProperties } from '../../src/ar
 import { definitionOf } from '../../src/article30/index.ts';
 import { declarableNone, sectionsThatMayBeImpossible } from '../../src/article30/processing-activity.ts';
 import { processorDeclarableNone } from '../../src/article30/processor-activity.ts';
+import { type ResourceType, resourceTypes } from '../../src/article30/resource-types.ts';
 import { entryType } from '../../src/db/register-source.ts';
 import { cellsOf, NamedBlocks } from '../../src/exports/column.ts';
 import { columns as columnsOf } from '../../src/exports/columns.ts';
@@ -167,6 +168,203 @@ t.test('whatever is taken out of a client, the row of its activity changes', asy
   t.ok(cases > 15);
   t.comment(`${cases} members and items taken out`);
   t.match(row({ ...client, state: 'draft' }), /; state=draft/, 'what nobody approved says so');
+});
+
+// --- What the building blocks say ---
+
+const filing = 'Keeps the blocks of several controllers apart; says nothing of the processing.';
+const saidByArticle = 'The article, which stands beside it, says it.';
+
+/** The members that no cell shows, and why. Besides them, only what the service says of a block as a resource. */
+const leftOut: Readonly<Record<string, string>> = {
+  'purpose.controllerId': filing,
+  'legalBasis.controllerId': filing,
+  'dataSubjectCategory.controllerId': filing,
+  'dataCategory.controllerId': filing,
+  'recipient.controllerId': filing,
+  'safeguard.controllerId': filing,
+  'securityMeasure.controllerId': filing,
+  'system.controllerId': filing,
+  'legalBasis.kind': saidByArticle,
+  'safeguard.kind': saidByArticle,
+  'notice.statements.about': 'Points to fields, and what it points to stands in their columns.',
+  'processorClient.reference': 'Made of the ids of activity and client.',
+};
+
+/** Names a controller, of whom no more is told. */
+const namesOnly = ['notice.controllerId'];
+
+const isLeftOut = (path: string) => Object.keys(leftOut).some((each) => covers(each, path));
+
+function membersOf(type: ResourceType): Record<string, Schema> {
+  const { properties, derived, managed, unnamed, nature } = definitionOf(type);
+  const { name, ...common } = commonProperties;
+  const ofEntries = nature === 'activity' ? { ...managed, ...metadataProperties } : {};
+  return { ...common, ...(unnamed ? {} : { name }), ...properties, ...derived?.properties, ...ofEntries } as Record<
+    string,
+    Schema
+  >;
+}
+
+/** A resource that was made for a test: what it names, and under which path. */
+interface Made {
+  readonly type: ResourceType;
+  readonly content: Content;
+  readonly names: { path: string; to: Made }[];
+}
+
+/** An entry with a resource of its own for each member that names one, every member filled, each with another value. */
+function unlike(role: Role): { root: Made; client: Made } {
+  let counter = 0;
+  const made = new Map<string, Made>();
+
+  const value = (schema: Schema, path: string, bearer: Made): unknown => {
+    const plain = follow(schema);
+    const number = ++counter;
+    if (plain['x-reference'] !== undefined) {
+      const to = resource(plain['x-reference'], path);
+      bearer.names.push({ path, to });
+      return to.content.id;
+    }
+    if (plain.items !== undefined) return [value(plain.items, path, bearer)];
+    if (plain.properties !== undefined) return object(plain.properties, path, bearer);
+    if (plain.patternProperties !== undefined) return { [`name ${number}`]: `value ${number}` };
+    if (plain.enum !== undefined) return plain.enum[0];
+    if (plain.type === 'boolean') return true;
+    if (plain.type === 'integer') return 1_000_000 + number;
+    const day = new Date(Date.UTC(1900, 0, number)).toISOString();
+    const forms: Record<string, string> = {
+      date: day.slice(0, 10),
+      'date-time': day,
+      duration: `P${number}D`,
+      country: 'FR',
+      'web-address': `https://example.com/${number}`,
+      email: `a${number}@example.com`,
+      uuid: `0198f0c2-0000-4000-8000-${String(number).padStart(12, '0')}`,
+    };
+    return forms[plain.format ?? ''] ?? `value-${number}`;
+  };
+  const object = (members: Record<string, Schema>, path: string, bearer: Made): Content =>
+    Object.fromEntries(
+      Object.entries(members).map(([name, member]) => [name, value(member, `${path}.${name}`, bearer)]),
+    );
+  const resource = (type: ResourceType, by: string): Made => {
+    const known = made.get(`${type} ${by}`);
+    if (known !== undefined) return known;
+    const id = `0198f0c2-0000-7000-8000-${String(++counter).padStart(12, '0')}`;
+    const one: Made = { type, content: { id }, names: [] };
+    made.set(`${type} ${by}`, one);
+    Object.assign(one.content, object(membersOf(type), type, one), { id });
+    if (type === 'notice') {
+      // What it points to, its own column shows.
+      const [{ about: _, ...statement }] = one.content.statements as [Content];
+      one.content.statements = [statement];
+    }
+    return one;
+  };
+
+  const root = resource(entryType[role], '');
+  const client = resource('processorClient', '');
+  Object.assign(client.content, { processorActivityId: root.content.id, state: 'approved' });
+  return { root, client };
+}
+
+/** The content without the member at a path, in each item of the lists on the way; the member's texts. */
+function taken(content: Content, path: readonly string[], texts: string[]): Content {
+  const [name = '', ...rest] = path;
+  const { [name]: member, ...others } = content;
+  if (member === undefined) return content;
+  if (rest.length === 0) {
+    texts.push(...textsIn(member));
+    return others;
+  }
+  const within = Array.isArray(member)
+    ? member.map((item) => taken(item as Content, rest, texts))
+    : taken(member as Content, rest, texts);
+  return { ...others, [name]: within };
+}
+
+/** The values that nothing else has: not yes, no, and words of closed lists. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return /\d/.test(value) ? [value] : [];
+  if (typeof value === 'number') return [String(value)];
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([name, member]) => [
+    ...(Array.isArray(value) ? [] : textsIn(name)),
+    ...textsIn(member),
+  ]);
+}
+
+/** Paths of the members that hold no members themselves. */
+function pathsOf(members: Record<string, Schema>, prefix: readonly string[] = []): string[][] {
+  return Object.entries(members).flatMap(([name, property]) => {
+    const plain = follow(property);
+    const { properties } = plain.items === undefined ? plain : follow(plain.items);
+    return properties === undefined ? [[...prefix, name]] : pathsOf(properties, [...prefix, name]);
+  });
+}
+
+for (const role of roles) {
+  t.test(`${role}: every member of whatever an entry reaches stands in its row`, async (t) => {
+    const { root, client } = unlike(role);
+    const reached = new Set<Made>(role === 'processor' ? [root, client] : [root]);
+    for (const { names } of reached) {
+      for (const { path, to } of names) {
+        if (definitionOf(to.type).nature === 'activity' || isLeftOut(path) || namesOnly.includes(path)) continue;
+        reached.add(to);
+      }
+    }
+    const row = (changed?: Made, content?: Content) => {
+      const blocks = new NamedBlocks();
+      for (const one of reached) {
+        if (one === root) continue;
+        blocks.add(one.type, JSON.stringify(one === changed ? content : one.content));
+      }
+      return [...rowOf(changed === root ? content! : root.content, blocks, role).values()].join('\u0000');
+    };
+    const before = row();
+    const types = new Map<string, number>();
+    let members = 0;
+    for (const one of reached) {
+      types.set(one.type, (types.get(one.type) ?? 0) + 1);
+      for (const path of pathsOf(membersOf(one.type))) {
+        const at = [one.type, ...path].join('.');
+        const texts: string[] = [];
+        const without = taken(one.content, path, texts);
+        if (isLeftOut(at)) continue;
+        members++;
+        if (without === one.content) t.fail(`${at} is not filled`);
+        if (path.at(-1) !== 'id' && row(one, without) === before) t.fail(`${at} stands in no cell`);
+        const isKey = one.names.some((named) => named.path === at);
+        if (!isKey) for (const text of texts) if (!before.includes(text)) t.fail(`${at}: ${text} stands in no cell`);
+      }
+    }
+    t.ok(members > 300);
+    t.comment(`${members} members: ${[...types].map(([type, count]) => `${count} ${type}`).join(', ')}`);
+    const all = [...types.keys()] as ResourceType[];
+    const wanted: ResourceType[] =
+      role === 'controller'
+        ? resourceTypes.filter((type) => !type.startsWith('processor'))
+        : ['processorActivity', 'processorClient', 'controller', 'recipient', 'safeguard', 'dataCategory'];
+    t.same(
+      wanted.filter((type) => !all.includes(type)),
+      [],
+      'all types that this record is made of',
+    );
+  });
+}
+
+t.test('what is left out is there, and has a reason', async (t) => {
+  for (const [path, reason] of Object.entries(leftOut)) {
+    const [type = '', ...names] = path.split('.');
+    let members = membersOf(type as ResourceType);
+    for (const name of names) {
+      t.ok(members[name], path);
+      const plain = follow(members[name]!);
+      members = (plain.items === undefined ? plain : follow(plain.items)).properties ?? {};
+    }
+    t.ok(reason.length > 20, path);
+  }
 });
 
 /** The value without each of its members and items in turn, at every depth. */

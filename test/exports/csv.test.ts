@@ -106,8 +106,8 @@ t.test('the register of the examples', async (t) => {
     purposes:
       'Invoicing of subscribed services [invoicing]; purpose.description=Issuing invoices and collecting the fees for the services that the client subscribed to.; main=true; lineId=main',
     dataCategories:
-      'Invoice data [invoice-data]; dataCategory.kind=ordinary; dataCategory.description=What an invoice shows and what is needed to collect it.; ' +
-      'dataCategory.examples=name; dataCategory.examples=billing address; dataCategory.examples=amount; dataCategory.examples=date of payment; ' +
+      'Invoice data [invoice-data]; dataCategory.kind=ordinary; dataCategory.claimedNonPersonal=false; dataCategory.description=What an invoice shows and what is needed to collect it.; ' +
+      'dataCategory.examples=name; dataCategory.examples=billing address; dataCategory.examples=amount; dataCategory.examples=date of payment; dataCategory.group=economicAndFinancial; ' +
       'dataSubjectCategoryIds=Customers [customers]; purposeIds=Invoicing of subscribed services [invoicing]; required=true; lineId=invoice-data',
     timeLimits:
       'Invoice data [invoice-data]; retention.period=P10Y; retention.maximum=false; retention.startsOn=End of the financial year; retention.ground=law; ' +
@@ -125,7 +125,10 @@ t.test('the register of the examples', async (t) => {
   const basis = Object.values(document.blocks.legalBasis!)[0]!;
   expected.lawfulness = expected.lawfulness.replace('Legal duty to keep accounts', basis.name as string);
   for (const [key, cell] of Object.entries(expected)) t.equal(row.get(key), cell, key);
-  t.match(row.get('recipients'), /^Stripe \[stripe\]; recipient\.role=processor; recipient\.country=IE; /);
+  t.match(
+    row.get('recipients'),
+    /^Stripe \[stripe\]; recipient\.role=processor; .*; recipient\.country=IE; .*; recipient\.confirmation\.state=confirmed; /,
+  );
   t.match(row.get('transfers'), /; country=US; .*; safeguardIds=Standard clauses with Stripe \[stripe-clauses\]; /);
   t.match(row.get('safeguards'), /\[stripe-clauses\]; mechanism=standardClauses; article=46\(2\)\(c\); /);
   t.match(row.get('legalBases'), /\[accounting-law\]; ground=legalObligation; article=6\(1\)\(c\); /);
@@ -661,6 +664,14 @@ const heldByProcessor: Spec = {
 };
 const heldBy: Record<Role, Spec> = { controller: heldByController, processor: heldByProcessor };
 
+/** All that a resource says but whose block it is, and these members. */
+function besides(type: ResourceType, ...members: string[]): string[] {
+  const { properties, derived } = definitionOf(type);
+  return [...Object.keys({ ...properties, ...derived?.properties }), 'notes', 'customFields'].filter(
+    (member) => !members.includes(member) && (member !== 'controllerId' || type === 'notice'),
+  );
+}
+
 /** What the columns show of the blocks: which blocks, and which members a reader finds there if they are stated. */
 type Shown = Record<
   string,
@@ -675,25 +686,22 @@ const shownToController: Shown = {
   dataSubjectCategories: {
     type: 'dataSubjectCategory',
     ids: ({ dataLines }) => list(dataLines).map(({ dataSubjectCategoryIds }) => dataSubjectCategoryIds),
-    members: ['description', 'vulnerable'],
+    members: besides('dataSubjectCategory'),
   },
   safeguards: {
     type: 'safeguard',
     ids: ({ transfers }) => list(transfers).map(({ safeguardIds }) => safeguardIds),
-    members: [
-      ...['mechanism', 'article', 'statedAs', 'adequacyDecision', 'recipientId', 'document', 'clauses', 'bindingRules'],
-      ...['approval', 'confirmation'],
-    ],
+    members: besides('safeguard', 'kind', 'compellingInterest'),
   },
   securityMeasures: {
     type: 'securityMeasure',
     ids: ({ securityMeasureIds }) => securityMeasureIds,
-    members: ['kind', 'description', 'objectives'],
+    members: besides('securityMeasure'),
   },
   companySecurityMeasures: {
     type: 'securityMeasure',
     ids: (_, { securityMeasureIds }) => securityMeasureIds,
-    members: ['kind', 'description', 'objectives'],
+    members: besides('securityMeasure'),
   },
   legalBases: {
     type: 'legalBasis',
@@ -701,14 +709,14 @@ const shownToController: Shown = {
       ...[...list(purposes), ...list(recipients)].map(({ legalBasisIds }) => legalBasisIds),
       ...list(dataLines).map(({ conditionIds }) => conditionIds),
     ],
-    members: ['ground', 'article', 'description', 'law', 'interest'],
+    members: besides('legalBasis', 'kind'),
   },
   systems: {
     type: 'system',
     ids: ({ systemIds }) => systemIds,
-    members: ['description', 'hostedById', 'countries', 'locationNote', 'url'],
+    members: besides('system'),
   },
-  notices: { type: 'notice', ids: ({ noticeIds }) => noticeIds, members: ['url', 'language', 'lastChangedOn'] },
+  notices: { type: 'notice', ids: ({ noticeIds }) => noticeIds, members: besides('notice', 'rights', 'statements') },
 };
 
 const legalEntity = ['legalForm', 'country', 'registrationNumbers', 'contact'];
@@ -730,18 +738,78 @@ const shownTo: Record<Role, Shown> = { controller: shownToController, processor:
 const besideOf: Record<string, string[]> = {
   jointControllers: ['legalForm', 'country', 'contact'],
   purposes: ['description'],
-  dataCategories: ['kind', 'specialKind', 'description', 'examples'],
+  dataCategories: ['kind', 'specialKind', 'claimedNonPersonal', 'group', 'description', 'examples'],
   recipients: [
-    ...['role', 'country', 'internationalOrganisation', 'processingCountries', 'remoteAccessCountries', 'legalEntity'],
-    ...['service', 'confirmation'],
+    ...['role', 'identified', 'publicBody', 'legalEntity', 'country', 'internationalOrganisation'],
+    ...['processingCountries', 'remoteAccessCountries', 'locationNote', 'service', 'confirmation'],
   ],
-  transfers: ['role', 'country', 'internationalOrganisation'],
+  transfers: ['role', 'country', 'internationalOrganisation', 'confirmation'],
   subprocessors: [
     ...['legalEntity', 'country', 'internationalOrganisation', 'contact', 'processingCountries'],
     ...['remoteAccessCountries', 'locationNote', 'service', 'engagedById', 'authorisation', 'changeNoticeDays'],
     ...['objectionDays', 'flowDown', 'guarantees', 'contract', 'confirmation'],
   ],
 };
+
+const offices = ['representative', 'representativeExemption', 'dataProtectionOfficer'];
+
+/** What the columns behind show: the blocks that an entry reaches, but what the columns before show of them. */
+type Details = Record<
+  string,
+  { type: ResourceType; shown: (entry: Content, entity: Content, clients: Content[]) => [unknown, string[]][] }
+>;
+const everything: string[] = besides('securityMeasure');
+const detailsToController: Details = {
+  controllerDetails: {
+    type: 'controller',
+    shown: ({ controllerId, jointControllers }) => [
+      [controllerId, [...legalEntity, ...offices, 'securityMeasureIds']],
+      [list(jointControllers).map(({ controllerId }) => controllerId), besideOf.jointControllers!],
+    ],
+  },
+  purposeDetails: {
+    type: 'purpose',
+    shown: ({ purposes }) => [[list(purposes).map(({ purposeId }) => purposeId), besideOf.purposes!]],
+  },
+  dataCategoryDetails: {
+    type: 'dataCategory',
+    shown: ({ dataLines }) => [[list(dataLines).map(({ dataCategoryId }) => dataCategoryId), besideOf.dataCategories!]],
+  },
+  recipientDetails: {
+    type: 'recipient',
+    shown: ({ recipients }) => [[list(recipients).map(({ recipientId }) => recipientId), besideOf.recipients!]],
+  },
+  otherSecurityMeasures: {
+    type: 'securityMeasure',
+    shown: ({ securityMeasureIds }, entity) => [[[securityMeasureIds, entity.securityMeasureIds], everything]],
+  },
+};
+const detailsToProcessor: Details = {
+  entityDetails: {
+    type: 'controller',
+    shown: ({ processorId }, _, clients) => [
+      [processorId, [...legalEntity, ...offices, 'securityMeasureIds']],
+      [clients.map(({ controllerId, onBehalfOf }) => [controllerId, onBehalfOf]), [...legalEntity, ...offices]],
+    ],
+  },
+  recipientDetails: {
+    type: 'recipient',
+    shown: ({ subprocessors }) => [
+      [list(subprocessors).map(({ recipientId }) => recipientId), besideOf.subprocessors!],
+    ],
+  },
+  dataCategoryDetails: { type: 'dataCategory', shown: () => [] },
+  otherSecurityMeasures: detailsToController.otherSecurityMeasures!,
+};
+const detailsTo: Record<Role, Details> = { controller: detailsToController, processor: detailsToProcessor };
+
+/** Every id in the value, at any depth, but those behind these members. */
+function idsIn(value: unknown, known: ReadonlyMap<unknown, Content>, without: readonly string[] = []): string[] {
+  if (typeof value === 'string') return known.has(value) ? [value] : [];
+  if (value === null || typeof value !== 'object') return [];
+  const members = Array.isArray(value) ? Object.entries(value) : Object.entries(value as Content);
+  return members.flatMap(([name, member]) => (without.includes(name) ? [] : idsIn(member, known)));
+}
 
 const list = (value: unknown) => (value ?? []) as Content[];
 
@@ -761,7 +829,9 @@ function compare(
         Object.values(each).map((content): [string, Content] => [type, content]),
       ),
     ];
+    const types = new Map<unknown, string>();
     for (const [type, content] of typed) {
+      types.set(content.id, type);
       blocks.set(content.id, content);
       idOf.set(`${type} ${content.reference as string}`, content.id);
     }
@@ -771,7 +841,7 @@ function compare(
     t.equal(rows.length, document.entries.length, 'as many rows as entries');
     for (const [index, row] of rows.entries()) {
       const entry = document.entries[index]!;
-      const reader = new RowReader(role, row, entry, blocks, resolve);
+      const reader = new RowReader(role, row, entry, blocks, types, resolve);
       const rebuilt = reader.rebuild();
       if (canonicalize(rebuilt) !== canonicalize(entry))
         t.strictSame(visible(rebuilt), visible(entry), `row ${index}: what the cells carry`);
@@ -797,6 +867,7 @@ class RowReader {
   readonly row: Map<string, string>;
   readonly entry: Content;
   readonly blocks: Map<unknown, Content>;
+  readonly types: Map<unknown, string>;
   readonly resolve: (type: ResourceType, reference: string | undefined) => unknown;
 
   constructor(
@@ -804,12 +875,14 @@ class RowReader {
     row: Map<string, string>,
     entry: Content,
     blocks: Map<unknown, Content>,
+    types: Map<unknown, string>,
     resolve: (type: ResourceType, reference: string | undefined) => unknown,
   ) {
     this.role = role;
     this.row = row;
     this.entry = entry;
     this.blocks = blocks;
+    this.types = types;
     this.resolve = resolve;
   }
 
@@ -906,6 +979,12 @@ class RowReader {
         const property = at.properties?.[name];
         if (property === undefined) throw new Error(`No member is ${visible(key)}.`);
         at = follow(property);
+        if (at.patternProperties !== undefined) {
+          // Its own names may have dots in them.
+          place[name] ??= {};
+          (place[name] as Content)[names.slice(depth + 1).join('.')] = value;
+          break;
+        }
         const single = at.items === undefined ? at : follow(at.items);
         if (single.properties !== undefined && at.items !== undefined) {
           const number = Number(names[depth + 1]) - 1;
@@ -953,6 +1032,8 @@ class RowReader {
       ]);
       yield [key, found, wanted.map((id) => [id, membersOf(id, members)])];
     }
+    yield* this.detailed(controller, clients, membersOf);
+    if (this.role === 'controller') yield* this.itemsOfNotices();
     for (const [key, [member, lead, type]] of Object.entries(heldBy[this.role].lines)) {
       const members = besideOf[key];
       if (members === undefined) continue;
@@ -999,6 +1080,64 @@ class RowReader {
         })
         .map((id) => [id, membersOf(id, ['document', 'compellingInterest'])]),
     ];
+  }
+
+  /** The columns behind: each block that the entry reaches, with what no column before says of it. */
+  *detailed(
+    entity: Content,
+    clients: Content[],
+    membersOf: (id: unknown, members: readonly string[]) => Content,
+  ): Generator<[string, unknown, unknown]> {
+    const reached = new Set<unknown>();
+    const walk = (ids: readonly string[]): void => {
+      for (const id of ids) {
+        if (reached.has(id)) continue;
+        reached.add(id);
+        const content = this.blocks.get(id)!;
+        walk(idsIn(content, this.blocks, ['id', 'controllerId', 'statements', 'notes', 'customFields']));
+      }
+    };
+    walk(idsIn(this.entry, this.blocks, ['id']));
+    for (const client of clients) walk(idsIn(client, this.blocks, ['id', 'processorActivityId']));
+    for (const [key, { type, shown }] of Object.entries(detailsTo[this.role])) {
+      const lines = linesOf(this.cell(key));
+      const found = lines.map((line) => [
+        this.named(type, line.name, line.reference),
+        this.objectOf(schemaOf(type), line.parts),
+      ]);
+      const told = shown(this.entry, entity, clients);
+      const wanted = [...reached]
+        .filter((id) => this.types.get(id) === type)
+        .flatMap((id) => {
+          const before = told.find(([ids]) => [ids].flat(4).includes(id))?.[1];
+          const content = membersOf(id, besides(type, ...(before ?? [])));
+          return before !== undefined && Object.keys(content).length === 0 ? [] : [[id, content] as const];
+        });
+      const byId = (all: readonly unknown[]) =>
+        (all as (readonly [string, Content])[]).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      yield [key, byId(found), byId(wanted)];
+    }
+  }
+
+  /** The rights of the notices, and the statements that no field carries. */
+  *itemsOfNotices(): Generator<[string, unknown, unknown]> {
+    const notices = ((this.entry.noticeIds as string[] | undefined) ?? []).map((id) => this.blocks.get(id)!);
+    for (const [key, member] of [
+      ['rights', 'rights'],
+      ['noticeStatements', 'statements'],
+    ] as const) {
+      const schema = follow(schemaOf('notice').properties![member]!).items!;
+      const found = linesOf(this.cell(key)).map((line) => [
+        this.named('notice', line.name, line.reference),
+        this.objectOf(schema, line.parts),
+      ]);
+      const wanted = notices.flatMap((notice) =>
+        list(notice[member])
+          .filter(({ about }) => about === undefined)
+          .map((item) => [notice.id, item]),
+      );
+      yield [key, found, wanted];
+    }
   }
 
   /** By the references of the controllers. */

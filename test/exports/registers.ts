@@ -236,10 +236,13 @@ export function filledRegister(entries = 60, role: Role = 'controller'): Registe
       const body = fill({ properties: schema }, count, idOf) as Content;
       body.reference = `${type}.${index}_-`;
       if (type === 'controller') body.registerKept = index < 2;
+      // Of the statements of a notice some are carried by a field, some are not.
+      if (type === 'notice') delete (body.statements as Content[])[1]!.about;
+      if (type === 'processorActivity') body.processorId = idOf('controller', 0);
       if (type === 'processorClient') {
-        // Each pair of activity and controller once.
+        // Each pair of activity and controller once, and nobody is a client of its own.
         body.processorActivityId = idOf('processorActivity', index);
-        body.controllerId = idOf('controller', Math.floor(index / each.get('processorActivity')!.length));
+        body.controllerId = idOf('controller', 1 + Math.floor(index / each.get('processorActivity')!.length));
       }
       const content = approved(definition, body, (_, key) => key);
       const managed = Object.keys(definition.managed ?? {}).map((member) => [member, body[member]] as const);

@@ -694,6 +694,7 @@ function validBody(id: string): object {
   if (id === 'createTenant') return { reference: 'x' };
   if (id === 'createReviews') return { subjects: [{ type: 'purpose', key: 'ref:invoicing' }], reason: 'x' };
   if (id === 'completeReview') return { outcome: 'changed' };
+  if (id === 'approveProcessorClients') return { clients: [{ controllerId: 'ref:acme', version: 1 }] };
   return id.startsWith('approve') || id === 'replaceSettings' ? {} : { name: 'x' };
 }
 
@@ -910,7 +911,7 @@ function* badHeaders(): Generator<Case> {
     if (id.startsWith('plan')) continue;
     yield { ...refused('change-reason', 'r'.repeat(1001)), in: 'header', at: 'Change-Reason' };
     yield { ...refused('change-reason', 'r'.repeat(4001)), in: 'header', at: 'change-reason', codes: ['maxLength'] };
-    if (!id.startsWith('create') && id !== 'applyImport')
+    if (!id.startsWith('create') && id !== 'applyImport' && id !== 'approveProcessorClients')
       yield {
         ...refused('if-match', '"'.repeat(201)),
         ...(operation.parameters.some(({ name }) => name === 'if-match')

@@ -62,7 +62,8 @@ t.test('a request is judged in one order: who, what they may, whether it can be 
           404,
           await strict.client.call(operation.method, absent, { ...call, headers: unconditional }),
         ],
-        ...(planning(operation)
+        // Where many are approved at once, their versions stand in the body.
+        ...(planning(operation) || operation.id === 'approveProcessorClients'
           ? []
           : ([
               ['without If-Match', 428, await strict.client.call(operation.method, request.url, call)],

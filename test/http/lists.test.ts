@@ -455,7 +455,7 @@ t.test('who lists once and follows from there misses nothing', async (t) => {
   for (;;) {
     const { json } = await client.get(`/v1/changes?after=${after}&type=system&limit=7`);
     if (json.items.length === 0) {
-      t.equal(json.nextAfter, after, 'nothing new: follow from the same place');
+      t.ok(json.nextAfter >= after!, 'nothing new: go on after all that is of other types');
       break;
     }
     for (const { id, version, operation, sequence } of json.items) {

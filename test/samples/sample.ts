@@ -8,6 +8,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { parse } from 'csv-parse/sync';
 import t from 'tap';
 import { bodyOf, reachableComponents } from '../../src/article30/components.ts';
 import { type Content, readOnlyMembers } from '../../src/article30/definition.ts';
@@ -22,8 +23,11 @@ import {
 } from '../../src/article30/index.ts';
 import type { ResourceType } from '../../src/article30/resource-types.ts';
 import { namedKeys } from '../../src/article30/shape.ts';
+import { writeCell } from '../../src/exports/cell.ts';
+import { csvOf } from '../../src/exports/csv.ts';
 import { isCountry } from '../../src/reference/countries.ts';
 import { vendor } from '../../src/reference/vendors.ts';
+import { partsOf, registerOf } from '../exports/registers.ts';
 
 interface Resource {
   type: ResourceType;
@@ -199,6 +203,52 @@ function emptyPlaces({ resources, notice }: Pick<Sample, 'resources' | 'notice'>
   );
 }
 
+/** The cells of the register's CSV, row by row under the references of the activities. */
+async function rowsOf(resources: readonly Resource[]): Promise<Map<string, string>> {
+  const register = registerOf(resources.map(({ type, body }) => [type, body] as const));
+  let text = '';
+  for await (const piece of csvOf(partsOf(register))) text += piece;
+  const rows = new Map<string, string>();
+  for (const [first = '', ...cells] of parse(text, { bom: true, record_delimiter: '\r\n' }).slice(1)) {
+    const reference = first.split('#')[0]!;
+    rows.set(reference, [rows.get(reference) ?? '', ...cells, ''].join('\0'));
+  }
+  return rows;
+}
+
+/** The values below a member, as a cell has one of them: what names a resource by its reference. */
+function cellsFor(value: unknown, name: string): string[][] {
+  if (Array.isArray(value)) return value.flatMap((item) => cellsFor(item, name));
+  if (value !== null && typeof value === 'object') {
+    // Whose block it is says nothing of the policy.
+    return Object.entries(value).flatMap(([key, inner]) => (key === 'controllerId' ? [] : cellsFor(inner, key)));
+  }
+  if (name === 'declaredNone') return [[value === 'otherRecipients' ? 'no others declared' : 'none declared']];
+  if (typeof value !== 'string') return [[`${name}=${value}`, `\0${value}\0`]];
+  if (value.startsWith('ref:')) return [[`[${value.slice(4)}]`]];
+  return [[value, writeCell([{ name: value, parts: [] }])]];
+}
+
+/** What a statement of the policy says and no cell of the register's CSV has. */
+async function untabled({ resources, notice }: Pick<Sample, 'resources' | 'notice'>): Promise<string[]> {
+  const rows = await rowsOf(resources);
+  const all = [...rows.values()].join();
+  const byAddress = new Map(resources.map((resource) => [address(resource), resource.body]));
+  return (notice.statements ?? []).flatMap(({ text = '', about }) => {
+    const told = (where: string, value: unknown, name: string) =>
+      cellsFor(value, name).filter((forms) => !forms.some((form) => where.includes(form)));
+    const missing = (about ?? []).flatMap((place) => {
+      const bearer = bearerOf(place);
+      const body = bearer === undefined ? (notice as Content) : byAddress.get(bearer)!;
+      const within = place.lineId === undefined ? body : linesOf(body).find(({ lineId }) => lineId === place.lineId);
+      const where = bearer?.startsWith('processingActivity ') ? rows.get(body.reference as string)! : all;
+      const names = (place.pointer ?? '').split('/').filter((name) => !/^\d*$/.test(name));
+      return told(where, member(within, place.pointer ?? ''), names.at(-1) ?? '');
+    });
+    return (about === undefined ? told(all, text, 'text') : missing).map(([form]) => `${form} of: ${text}`);
+  });
+}
+
 /** What the register says without a statement of the policy that names it: lines of activities, rights, authorities. */
 function untold({ activities, notice }: Pick<Sample, 'activities' | 'notice'>): string[] {
   const places = (notice.statements ?? []).flatMap(({ about }) => about ?? []);
@@ -360,6 +410,23 @@ export function testSample(sample: Sample, { stated, grounds, promises }: Partic
     t.same(nowhere({ processingActivityId }), []);
     t.equal(nowhere({ processingActivityId, lineId: 'nowhere' }).length, 1, 'a line that is not there is noticed');
     t.equal(nowhere({ controllerId: `ref:${name}`, pointer: '/nowhere' }).length, 1, 'so is a member');
+  });
+
+  t.test('every statement stands in the CSV of the register', async (t) => {
+    t.same(await untabled(sample), []);
+    const told = statements.flatMap(({ about = [] }) => about).length;
+    t.comment(`${statements.length} statements, ${told} places, ${statements.length - promises.length} with a field`);
+
+    const [right = {}, ...rights] = notice.rights ?? [];
+    const other = { ...notice, rights: [{ ...right, how: 'In another way.' }, ...rights] };
+    const elsewhere = { text: 'Nothing else says so.', about: undefined };
+    const changed = { ...other, statements: [...statements, { text: 'x', about: [{ pointer: '/rights/0' }] }] };
+    t.match(
+      await untabled({ resources, notice: changed as Notice }),
+      [/^In another way\. of: /],
+      'a right that is not in it',
+    );
+    t.equal((await untabled({ resources, notice: { ...notice, statements: [elsewhere as never] } })).length, 1);
   });
 
   t.test('every line of an activity and every member of the notice is told by a statement', async (t) => {

@@ -4,7 +4,7 @@ import { type TSchema, Type } from 'typebox';
 import { component } from '../../article30/definition.ts';
 import { operations } from '../../article30/life.ts';
 import { resourceTypes } from '../../article30/resource-types.ts';
-import { listChanges, listEntries, type Sight } from '../../db/log.ts';
+import { type Head, listChanges, listEntries, readHead, type Sight } from '../../db/log.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
 import { anyOfParameter, headers, limitParameter, query } from '../parameters.ts';
@@ -45,7 +45,8 @@ const page = (name: string, item: TSchema, description: string) =>
         items: Type.Array(item, { description: 'In the order of the log.' }),
         nextAfter: Type.Integer({
           minimum: 0,
-          description: 'Give this as `after` next time; the same as before when nothing is new.',
+          description:
+            'Give this as `after` next time. Where a page is empty it is the end of the log, so that a type that hardly ever changes is not looked for in the same entries again.',
           examples: [17],
         }),
       },
@@ -146,11 +147,12 @@ export function logRoutes(app: FastifyInstance, database: Databases): void {
     async (request, reply) => {
       const follow = request.query as Follow;
       const { tenant } = request;
-      const items = await database.main.transaction({ readOnly: true, tenant }, (session) =>
-        listChanges(session, tenant, followOf(follow)),
-      );
+      const { head, items } = await database.main.transaction({ readOnly: true, tenant }, async (session) => ({
+        head: await readHead(session, tenant),
+        items: await listChanges(session, tenant, followOf(follow)),
+      }));
       reply.header('cache-control', 'private, no-cache');
-      return { items, nextAfter: items.at(-1)?.sequence ?? follow.after };
+      return { items, nextAfter: nextAfter(items, follow, head) };
     },
   );
 
@@ -175,11 +177,17 @@ export function logRoutes(app: FastifyInstance, database: Databases): void {
       const sight: Sight = permissionsOf(request.caller!.roles, { dpoApproves: false }).has('readLog')
         ? 'all'
         : 'approved';
-      const entries = await database.main.transaction({ readOnly: true, tenant }, (session) =>
-        listEntries(session, tenant, followOf(follow), sight),
-      );
+      const { head, entries } = await database.main.transaction({ readOnly: true, tenant }, async (session) => ({
+        head: await readHead(session, tenant),
+        entries: await listEntries(session, tenant, followOf(follow), sight),
+      }));
       reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
-      return `{"items":[${entries.map(({ json }) => json).join(',')}],"nextAfter":${entries.at(-1)?.sequence ?? follow.after}}`;
+      return `{"items":[${entries.map(({ json }) => json).join(',')}],"nextAfter":${nextAfter(entries, follow, head)}}`;
     },
   );
+}
+
+/** Where to go on: after what is shown; where nothing is, after all that was there before it was looked for. */
+function nextAfter(shown: readonly { sequence: number }[], { after }: Follow, { size }: Head): number {
+  return shown.at(-1)?.sequence ?? Math.max(after, size);
 }

@@ -57,7 +57,8 @@ const role = Type.Unsafe<RegisterScope['role']>({
   type: 'string',
   enum: [...roles],
   default: 'controller',
-  description: '`controller`: the record of Art. 30(1); `processor`: that of Art. 30(2).',
+  description:
+    '`controller`: the record of Art. 30(1), of controllers; `processor`: that of Art. 30(2), of those who act as processors.',
 });
 const roleParameter = Type.Optional(role);
 
@@ -66,7 +67,8 @@ const scopeParameters = {
     Type.String({
       pattern: keyPattern,
       maxLength: 68,
-      description: 'Only the register of this controller: id, or `ref:` and its reference.',
+      description:
+        'Only the register of this legal entity, with `role=processor` as processor: id, or `ref:` and its reference.',
       examples: ['ref:exograd'],
     }),
   ),
@@ -147,7 +149,10 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
           ),
         ),
         blocks,
-        controllers: Type.Array(schemas.controller!.answer, { description: 'Controllers in scope, by reference.' }),
+        controllers: Type.Array(schemas.controller!.answer, {
+          description:
+            'Whose record this is, by reference: the one asked for, or everybody whose record of this role is kept here.',
+        }),
         entries: Type.Array(activity, { description: 'The entries of the record, by reference.' }),
         integrity: component(
           'RegisterIntegrity',
@@ -297,7 +302,8 @@ async function sendRegister(
     }))
     .catch(refuseMoment);
   const pieces = format.render(composeRegister(registerSource(pool, moment), scope, moment));
-  const fileName = `register-${name}-${moment.recordedAt.slice(0, 10)}-${moment.sequence}.${format.extension}`;
+  const record = scope.role === 'processor' ? 'processor-register' : 'register';
+  const fileName = `${record}-${name}-${moment.recordedAt.slice(0, 10)}-${moment.sequence}.${format.extension}`;
   // Whoever asks for the headers alone gets no document made.
   const body =
     request.method === 'HEAD'

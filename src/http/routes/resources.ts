@@ -90,6 +90,17 @@ export const revisionList = component(
   ),
 );
 
+/** A resource under the name by which people know it. */
+const namedResource = (description: string) =>
+  Type.Object(
+    {
+      id: Type.String({ format: 'uuid', description: 'Its id.' }),
+      reference: Type.String({ description: 'Its reference.', examples: ['hosting-for-clients'] }),
+      name: Type.String({ description: 'Its name.', examples: ['Hosting for clients'] }),
+    },
+    { additionalProperties: false, description },
+  );
+
 export const usageList = component(
   'UsageList',
   Type.Object(
@@ -105,7 +116,16 @@ export const usageList = component(
               }),
               id: Type.String({ format: 'uuid', description: 'Its id.' }),
               reference: Type.String({ description: 'Its reference.', examples: ['invoicing'] }),
-              name: Type.String({ description: 'Its name.', examples: ['Invoicing'] }),
+              name: Type.String({
+                description: 'Its name; of a client, which has none of its own, that of the processor activity.',
+                examples: ['Invoicing'],
+              }),
+              processorActivity: Type.Optional(
+                namedResource('Of a client of a processor activity: the activity that is carried out for it.'),
+              ),
+              controller: Type.Optional(
+                namedResource('Of a client of a processor activity: the controller that it is.'),
+              ),
               state: Type.String({ description: 'Its state.', examples: ['approved'] }),
               archived: Type.Boolean({ description: 'Whether it is archived.' }),
               fields: Type.Array(Type.String({ examples: ['recipients.recipientId'] }), {
