@@ -65,7 +65,6 @@ const COVERED_BY: Record<string, string> = {
   'src/server.ts': 'test/startup.test.ts',
   'src/db/clients.ts': 'test/processor.test.ts',
   'src/db/contents.ts': 'test/http/lists.test.ts',
-  'src/db/naming.ts': 'test/http/routes/transfers.test.ts',
   'src/db/refusals.ts': 'test/http/conventions.test.ts',
   'src/db/resources.ts': 'test/http/life.test.ts',
   'src/db/statistics.ts': 'test/http/routes/statistics.test.ts',

@@ -449,6 +449,27 @@ t.test('a circle through what is stored is seen', async (t) => {
   t.match(json.problems, [{ pointer: '/blocks/recipient/a/engagedById', code: 'cycle' }]);
 });
 
+t.test('a circle that somebody closes after the plan was made is refused as one', async (t) => {
+  const client = await newClient();
+  await bring(client, { blocks: { recipient: { a: { name: 'A' }, b: { name: 'B' } } } });
+  const plan = await client.post(source, { blocks: { recipient: { a: { name: 'A', engagedById: 'ref:b' } } } });
+  t.same(plan.json.problems, []);
+  const body = { engagedById: 'ref:a' };
+  t.equal((await client.call('PATCH', '/v1/recipients/ref:b', { body, headers: { 'if-match': '*' } })).status, 200);
+  t.equal(problemType(await client.post(`/v1/imports/${plan.json.id}/apply`)), 'reference-cycle');
+});
+
+t.test('a chain that the file turns round is no circle, whatever is stored', async (t) => {
+  const client = await newClient();
+  await bring(client, { blocks: { recipient: { a: { name: 'A' }, b: { name: 'B', engagedById: 'ref:a' } } } });
+  const turned = { blocks: { recipient: { a: { name: 'A', engagedById: 'ref:b' }, b: { name: 'B' } } } };
+  t.same((await client.post(source, turned)).json.problems, []);
+  await bring(client, turned);
+  const [above, below] = await Promise.all(['b', 'a'].map((key) => client.get(`/v1/recipients/ref:${key}`)));
+  t.equal(below!.json.engagedById, above!.json.id);
+  t.notOk('engagedById' in above!.json);
+});
+
 t.test('a client stands in a file once', async (t) => {
   const client = await newClient();
   const file = examples('processor');
@@ -549,6 +570,18 @@ t.test('building blocks follow the rule of approval', async (t) => {
   t.equal((await client.get('/v1/purposes/ref:other')).json.state, 'approved');
 });
 
+t.test('a notice may tell of an activity that nobody has approved', async (t) => {
+  const client = await newClient();
+  await bring(client, { entries: [{ reference: 'selling', name: 'Selling' }] });
+  const about = [{ processingActivityId: 'ref:selling' }];
+  const policy = { name: 'Policy', statements: [{ topic: 'purposes', text: 'We sell.', about }] };
+  const { json } = await client.post(source, { blocks: { notice: { policy } } });
+  t.same(json.problems, []);
+  t.equal((await client.post(`/v1/imports/${json.id}/apply`)).status, 200);
+  t.equal((await client.get('/v1/notices/ref:policy')).json.state, 'approved');
+  t.equal((await client.get('/v1/processing-activities/ref:selling')).json.state, 'draft');
+});
+
 t.test('applied once', async (t) => {
   const client = await newClient();
   const retry = { 'idempotency-key': 'plan-1' };
@@ -573,6 +606,11 @@ t.test('applied once', async (t) => {
   const twice = await client.post(apply);
   t.same([twice.status, problemType(twice)], [409, 'state-conflict']);
   t.equal((await client.get('/v1/changes')).json.items.length, 3);
+
+  const same = await client.post(source, small);
+  t.match(same.json, { created: [], changed: [], unchanged: 3 });
+  const nothing = () => client.post(`/v1/imports/${same.json.id}/apply`, undefined, { 'idempotency-key': 'apply-2' });
+  t.same([(await nothing()).status, (await nothing()).headers['idempotency-replayed']], [200, 'true']);
 
   const rival = await client.post(source, { controllers: [{ reference: 'acme', name: 'Rival' }] });
   const rivals = await Promise.all([1, 2, 3].map(() => client.post(`/v1/imports/${rival.json.id}/apply`)));

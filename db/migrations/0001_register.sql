@@ -155,8 +155,8 @@ create table resource (
   constraint resource_pkey primary key (tenant_id, resource_type, resource_id),
   constraint resource_reference_key unique (tenant_id, resource_type, reference),
   constraint resource_reference_form check (reference ~ '^[A-Za-z0-9._-]{1,64}$'),
-  constraint resource_type_known check (resource_type in ('controller', 'purpose', 'legalBasis', 'dataSubjectCategory', 'dataCategory', 'recipient', 'safeguard', 'securityMeasure', 'system', 'notice', 'processingActivity', 'processorActivity', 'processorClient', 'settings')),
-  constraint resource_state_known check (state in ('draft', 'inReview', 'approved', 'retired')),
+  constraint resource_type_known check (resource_type in ('controller', 'purpose', 'legalBasis', 'dataSubjectCategory', 'dataCategory', 'recipient', 'safeguard', 'securityMeasure', 'system', 'notice', 'processingActivity', 'processorActivity', 'processorClient', 'settings', 'review')),
+  constraint resource_state_known check (state in ('draft', 'inReview', 'approved', 'retired', 'open', 'completed')),
   constraint resource_approved_before check (approved_version <= version)
 ) with (fillfactor = 80);
 select distribute_by_tenant('resource');

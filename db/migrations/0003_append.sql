@@ -252,7 +252,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
   from tenant t where p_after is null or t.reference > p_after order by t.reference limit p_limit
 $$;
 
--- Kept answers older than a day, of all tenants, in portions; says how many went.
+-- Kept answers older than a day, of all tenants; says how many went.
 create function forget_old_answers() returns integer language sql security definer set search_path = public, pg_temp as $$
   with gone as (
     delete from idempotency i where i.created_at <= now() - interval '24 hours' returning 1

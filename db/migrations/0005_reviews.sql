@@ -4,11 +4,6 @@
 -- The subject is no foreign key: a draft that nobody approved may be deleted while a review of it is open, and the
 -- review then tells what it was about.
 
-alter table resource drop constraint resource_type_known;
-alter table resource add constraint resource_type_known check (resource_type in ('controller', 'purpose', 'legalBasis', 'dataSubjectCategory', 'dataCategory', 'recipient', 'safeguard', 'securityMeasure', 'system', 'notice', 'processingActivity', 'processorActivity', 'processorClient', 'settings', 'review'));
-alter table resource drop constraint resource_state_known;
-alter table resource add constraint resource_state_known check (state in ('draft', 'inReview', 'approved', 'retired', 'open', 'completed'));
-
 -- `due_on` is infinity where no day was given, so that one order has a place for all.
 create table review (
   tenant_id uuid not null,

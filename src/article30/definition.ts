@@ -221,6 +221,11 @@ export interface ResourceDefinition<P extends TProperties = TProperties> {
 /** Content as JSON; the definition's schema has judged it. */
 export type Content = Record<string, unknown>;
 
+/** Whether a JSON value is an object: neither null nor a list. */
+export function isObject(value: unknown): value is Content {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
 /** Content with the properties of one definition: any of them may be absent. */
 export type Written<P extends TProperties> = Partial<Static<TObject<P>>>;
 

@@ -13,6 +13,9 @@ export interface RegisterScope {
   readonly include: 'approved' | 'drafts';
 }
 
+/** The roles of which there are registers. */
+export const registerRoles = ['controller', 'processor'] as const satisfies RegisterScope['role'][];
+
 /** The state of the log that a register shows. */
 export interface RegisterMoment {
   /** Id of the tenant. */

@@ -29,7 +29,7 @@ export const reviewStates = ['open', 'completed'] as const;
 export type ReviewState = (typeof reviewStates)[number];
 
 /** So many things can be asked to be looked at in one call. */
-export const subjectsAtMost = 500;
+const subjectsAtMost = 500;
 
 const subjectType = OneOf(reviewableTypes, { description: 'Type of the subject.', examples: ['processingActivity'] });
 

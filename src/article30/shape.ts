@@ -3,7 +3,7 @@
  * and the walks over a content that follow from it.
  */
 import type { TProperties, TSchema } from 'typebox';
-import { type Content, type ResourceDefinition, resolved } from './definition.ts';
+import { type Content, isObject, type ResourceDefinition, resolved } from './definition.ts';
 import type { ResourceType } from './resource-types.ts';
 
 /** One key that a content names. */
@@ -186,11 +186,8 @@ function saysNothing(value: unknown): boolean {
 
 /** JSON Merge Patch, RFC 7396. */
 export function merged(value: unknown, patch: unknown): unknown {
-  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> =
-    value === null || typeof value !== 'object' || Array.isArray(value)
-      ? {}
-      : { ...(value as Record<string, unknown>) };
+  if (!isObject(patch)) return patch;
+  const result: Content = isObject(value) ? { ...value } : {};
   for (const [name, member] of Object.entries(patch)) {
     if (member === null) delete result[name];
     else result[name] = merged(result[name], member);

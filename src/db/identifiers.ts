@@ -1,6 +1,11 @@
 /** UUIDs of version 7, RFC 9562: sorted by the time they were made, so that new rows stand together in an index. */
 import { randomFillSync } from 'node:crypto';
 
+const form = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether a text has the form of a UUID of any version. */
+export const isUuid = (text: string): boolean => form.test(text);
+
 const random = Buffer.alloc(16 * 256);
 let used = random.length;
 

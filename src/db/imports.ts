@@ -1,6 +1,7 @@
 /** Plans of imports: kept in tables, so that they outlive the process that made them and every process sees them. */
 import type { Content } from '../article30/definition.ts';
 import type { Parameter, Pool, Session } from './connection.ts';
+import { logTime } from './log.ts';
 import { type Answer, keepAnswer, look, type Target, targetName, type Wanted, type Writer } from './records.ts';
 
 /** One resource that a plan creates or changes. */
@@ -62,25 +63,6 @@ export async function findTargets(
     for (const [name, target] of targets) found.set(name, target);
   }
   return found;
-}
-
-/** Working contents of a type, by id. */
-export async function readContents(
-  pool: Pool,
-  tenant: string,
-  type: string,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, Content>> {
-  if (ids.length === 0) return new Map();
-  const rows = await read(pool, tenant, (session) =>
-    session.values(
-      `select r.resource_id, v.content from resource r
-       join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
-       where r.tenant_id = $1 and r.resource_type = $2 and r.resource_id = any ($3::uuid[])`,
-      [tenant, type, ids],
-    ),
-  );
-  return new Map((rows as [string, string][]).map(([id, content]) => [id, JSON.parse(content) as Content]));
 }
 
 /** References of resources, by the names of their types and ids. */
@@ -183,7 +165,7 @@ const outdated = `(
     and not exists (select from resource r where r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version)))`;
 
 const summary = `p.plan_id as id, p.source, p.sequence, case when p.state = 'planned' and ${outdated} then 'outdated' else p.state end as state,
-  p.created, p.changed, p.unchanged, p.errors, p.warnings, to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt"`;
+  p.created, p.changed, p.unchanged, p.errors, p.warnings, ${logTime('p.created_at')} as "createdAt"`;
 
 /** A plan with what it tells; undefined when there is none. */
 export async function readPlan(pool: Pool, tenant: string, id: string): Promise<ToldPlan | undefined> {

@@ -1,11 +1,13 @@
 /** Lists of working versions: filtered, sorted in a total order, paged by key. */
 import { createHash } from 'node:crypto';
+import { today } from '../article30/calendar.ts';
 import type { ListFilter, ResourceDefinition } from '../article30/definition.ts';
 import type { ResourceType } from '../article30/resource-types.ts';
 import type { Parameter, Pool, Session } from './connection.ts';
 import { readVersions, type VersionKey } from './contents.ts';
 import { and, eq, gt, gte, inArray, lt, or, type PgColumn, PgDialect, type SQL, sql } from './drizzle.ts';
-import { readKey } from './records.ts';
+import { targetName } from './records.ts';
+import { readIds } from './resources.ts';
 import { searchPrefix, searchQuery } from './search.ts';
 import { facet, link, resource } from './tables.ts';
 
@@ -67,7 +69,7 @@ export async function listWorking(
   definition: ResourceDefinition,
   query: ListQuery,
 ): Promise<Page> {
-  const bound = fingerprint(definition, query);
+  const bound = fingerprint(definition.type, query);
   const position = query.cursor === undefined ? undefined : openCursor(query.cursor, bound);
   const { keys, logSequence } = isPlain(query)
     ? await plainKeys(pool, tenant, definition.type, position, query.limit + 1)
@@ -233,10 +235,10 @@ function valuesOf(value: Value): string[] {
   return typeof value === 'string' || typeof value === 'boolean' ? [String(value)] : [...value];
 }
 
-/** The ids of what the filters by name name, by type and key. As constants the planner knows how many name them. */
+/** The ids of what the filters by name name, by `targetName`. As constants the planner knows how many name them. */
 type NamedIds = ReadonlyMap<string, string>;
 
-async function namedIds(
+function namedIds(
   session: Session,
   tenant: string,
   definition: ResourceDefinition,
@@ -244,22 +246,9 @@ async function namedIds(
 ): Promise<NamedIds> {
   const wanted = Object.entries(query.filters).flatMap(([name, value]) => {
     const filter = definition.filters![name]!;
-    return filter.by === 'names' ? valuesOf(value).map((key) => ({ type: filter.type, key, read: readKey(key) })) : [];
+    return filter.by === 'names' ? valuesOf(value).map((key) => ({ type: filter.type, key })) : [];
   });
-  const ids = new Map<string, string>();
-  const referred: { type: string; key: string; reference: string }[] = [];
-  for (const { type, key, read } of wanted) {
-    if (read === undefined) continue;
-    if ('id' in read) ids.set(`${type} ${key}`, read.id);
-    else referred.push({ type, key, reference: read.reference });
-  }
-  if (referred.length === 0) return ids;
-  const rows = await session.values(
-    'select r.resource_type, r.reference, r.resource_id from unnest($2::text[], $3::text[]) as n (type, reference) join resource r on r.tenant_id = $1 and r.resource_type = n.type and r.reference = n.reference',
-    [tenant, referred.map(({ type }) => type), referred.map(({ reference }) => reference)],
-  );
-  for (const [type, reference, id] of rows as [string, string, string][]) ids.set(`${type} ref:${reference}`, id);
-  return ids;
+  return readIds(session, tenant, wanted);
 }
 
 /** What a filter asks. */
@@ -312,7 +301,7 @@ function alternatives(
     case 'before':
       return [hasFacet(filter.facet, lt(facet.value, values[0]!))];
     case 'names': {
-      const named = values.flatMap((key) => ids.get(`${filter.type} ${key}`) ?? []);
+      const named = values.flatMap((key) => ids.get(targetName({ type: filter.type, key })) ?? []);
       const inFields = filter.fields === undefined ? undefined : inArray(link.field, [...filter.fields]);
       return [
         among(
@@ -331,9 +320,9 @@ function alternatives(
       return filter.own === undefined ? [named] : [named, hasFacet(filter.own, isValue)];
     }
     case 'inForce': {
-      const today = new Date().toISOString().slice(0, 10);
-      const notBegun = hasFacet(filter.from, gt(facet.value, today));
-      const ended = hasFacet(filter.to, lt(facet.value, today));
+      const day = today();
+      const notBegun = hasFacet(filter.from, gt(facet.value, day));
+      const ended = hasFacet(filter.to, lt(facet.value, day));
       const retired = eq(resource.state, 'retired');
       return values[0] === 'false'
         ? [notBegun, ended, { holds: retired }]
@@ -374,11 +363,13 @@ interface Position {
   id: string;
 }
 
-/** A cursor is bound to the list that gave it: type, filters and sort. */
-function fingerprint(definition: ResourceDefinition, query: ListQuery): string {
-  const { limit: _limit, cursor: _cursor, ...rest } = query;
+/** What binds a cursor to the list that gave it: which list, its filters and its sort. */
+export function fingerprint(
+  list: string,
+  { limit: _limit, cursor: _cursor, ...rest }: { readonly limit: number; readonly cursor?: string },
+): string {
   return createHash('sha256')
-    .update(JSON.stringify([definition.type, rest]))
+    .update(JSON.stringify([list, rest]))
     .digest('base64url')
     .slice(0, 12);
 }

@@ -13,6 +13,7 @@ import { namedKeys } from '../article30/shape.ts';
 import { canonicalize } from '../history/canonical.ts';
 import { contentHash, NONCE_BYTES } from '../history/entry.ts';
 import { type Parameter, type Pool, PostgresError, type Session } from './connection.ts';
+import { isUuid } from './identifiers.ts';
 import { Refusal } from './refusals.ts';
 import { searchPrefix, searchWords } from './search.ts';
 
@@ -41,12 +42,10 @@ export interface Answer {
 /** A resource by its id or by its reference. */
 export type Key = { readonly id: string } | { readonly reference: string };
 
-const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** Reads a key as it stands in a path or a body: an id, or `ref:` and a reference. Undefined when it is neither. */
 export function readKey(text: string): Key | undefined {
   if (text.startsWith('ref:')) return { reference: text.slice(4) };
-  return uuidForm.test(text) ? { id: text.toLowerCase() } : undefined;
+  return isUuid(text) ? { id: text.toLowerCase() } : undefined;
 }
 
 /** What a content names, as it stands now. */

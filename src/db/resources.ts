@@ -1,7 +1,7 @@
-/** Reading one resource, in one round trip; who names it; what it names that nobody approved. */
+/** Reading resources by their keys; who names one; what it names that nobody approved. */
 import type { Content } from '../article30/definition.ts';
 import type { Pool, Session } from './connection.ts';
-import type { Key } from './records.ts';
+import { type Key, readKey, targetName, type Wanted } from './records.ts';
 
 /** A content as it is stored and sent: canonical JSON text. */
 export interface Stored {
@@ -47,6 +47,49 @@ export async function readId(session: Session, tenant: string, type: string, key
           [tenant, type, key.reference],
         );
   return row?.id;
+}
+
+/** Ids by keys, named as by `targetName`. An id stands for itself; a reference that names nothing is absent. */
+export async function readIds(
+  session: Session,
+  tenant: string,
+  wanted: readonly Wanted[],
+): Promise<Map<string, string>> {
+  const ids = new Map<string, string>();
+  const referred: { type: string; reference: string }[] = [];
+  for (const each of wanted) {
+    const key = readKey(each.key);
+    if (key === undefined) continue;
+    if ('id' in key) ids.set(targetName(each), key.id);
+    else referred.push({ type: each.type, reference: key.reference });
+  }
+  if (referred.length === 0) return ids;
+  const rows = await session.values(
+    'select r.resource_type, r.reference, r.resource_id from unnest($2::text[], $3::text[]) as n (type, reference) join resource r on r.tenant_id = $1 and r.resource_type = n.type and r.reference = n.reference',
+    [tenant, referred.map(({ type }) => type), referred.map(({ reference }) => reference)],
+  );
+  for (const [type, reference, id] of rows as [string, string, string][]) {
+    ids.set(targetName({ type, key: `ref:${reference}` }), id);
+  }
+  return ids;
+}
+
+/** Contents of resources of a type by their ids, working or approved ones; those that are not there are left out. */
+export async function readContents(
+  session: Session,
+  tenant: string,
+  type: string,
+  ids: readonly string[],
+  version: 'version' | 'approved_version' = 'version',
+): Promise<ReadonlyMap<string, Content>> {
+  if (ids.length === 0) return new Map();
+  const rows = await session.values(
+    `select r.resource_id, v.content from resource r
+     join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.${version}
+     where r.tenant_id = $1 and r.resource_type = $2 and r.resource_id = any ($3::uuid[])`,
+    [tenant, type, ids],
+  );
+  return new Map((rows as [string, string][]).map(([id, content]) => [id, JSON.parse(content) as Content]));
 }
 
 /** A resource that is or was there: its id finds it after its deletion too, its reference only while it is there. */
@@ -184,6 +227,26 @@ export async function lastEditedBy(
        where $2 = (select v.actor from revision v where v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id
          and v.operation in ('create', 'update') order by v.version desc limit 1)`,
       [tenant, actor, resources.map(({ type }) => type), resources.map(({ id }) => id)],
+    ),
+  );
+}
+
+/** A resource that names another, at a version. */
+export interface Naming {
+  type: string;
+  id: string;
+  version: number;
+}
+
+/** Those that name a resource in their working content, by type and id; at most `limit`. */
+export function listNaming(pool: Pool, tenant: string, type: string, id: string, limit: number): Promise<Naming[]> {
+  return pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
+    session.query<Naming & Record<string, unknown>>(
+      `select r.resource_type as type, r.resource_id as id, r.version
+       from (select distinct l.source_type, l.source_id from link l where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and l.in_working) n
+       join resource r on r.tenant_id = $1 and r.resource_type = n.source_type and r.resource_id = n.source_id
+       order by r.resource_type, r.resource_id limit $4`,
+      [tenant, type, id, limit],
     ),
   );
 }

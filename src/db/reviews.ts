@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import type { ReviewableType, ReviewState, StoredReview } from '../article30/review.ts';
 import { canonicalize } from '../history/canonical.ts';
 import { type Parameter, type Pool, PostgresError, type Session } from './connection.ts';
-import { type Answer, append, type Change, readKey, type Writer } from './records.ts';
+import { type Answer, append, type Change, targetName, type Writer } from './records.ts';
 import { Refusal } from './refusals.ts';
+import { readIds } from './resources.ts';
 
 /** What a review is about, by type and id. */
 export interface SubjectKey {
@@ -12,7 +13,8 @@ export interface SubjectKey {
   readonly id: string;
 }
 
-const subjectName = ({ type, id }: SubjectKey): string => `${type} ${id}`;
+/** The name that tells subjects apart. */
+export const subjectName = ({ type, id }: SubjectKey): string => `${type} ${id}`;
 
 /** Reasons are compared word for word; they are too long for a key. */
 function digestOf(reason: string): Buffer {
@@ -165,25 +167,21 @@ export async function listReviews(
   );
 }
 
-/** Subjects that a filter names. Ids stand for themselves, so that what is gone is found by its id. */
+/** Subjects that a filter names. What is gone is found by its id. */
 async function subjectIds(session: Session, tenant: string, subjects: readonly string[]): Promise<SubjectKey[]> {
   const named = subjects.map((subject) => {
     const colon = subject.indexOf(':');
-    return { type: subject.slice(0, colon), key: readKey(subject.slice(colon + 1))! };
+    return { type: subject.slice(0, colon), key: subject.slice(colon + 1) };
   });
-  const ids = named.flatMap(({ type, key }) => ('id' in key ? [{ type, id: key.id }] : []));
-  const referred = named.flatMap(({ type, key }) => ('reference' in key ? [{ type, reference: key.reference }] : []));
-  if (referred.length === 0) return ids;
-  const rows = await session.query<SubjectKey & Record<string, unknown>>(
-    `select r.resource_type as type, r.resource_id as id from unnest($2::text[], $3::text[]) as n (type, reference)
-     join resource r on r.tenant_id = $1 and r.resource_type = n.type and r.reference = n.reference`,
-    [tenant, referred.map(({ type }) => type), referred.map(({ reference }) => reference)],
-  );
-  return [...ids, ...rows];
+  const ids = await readIds(session, tenant, named);
+  return named.flatMap(({ type, key }) => {
+    const id = ids.get(targetName({ type, key }));
+    return id === undefined ? [] : [{ type, id }];
+  });
 }
 
 /** The entry of the log for a review; the register shows none. */
-export function reviewChange(review: StoredReview): Change {
+function reviewChange(review: StoredReview): Change {
   const dates = { createdAt: review.askedAt, updatedAt: review.completedAt ?? review.askedAt };
   return {
     type: 'review',

@@ -1,9 +1,7 @@
 /** Where the rows of transfers come from: the activities that have transfers, and what these name. */
+import type { RegisterScope } from '../article30/register.ts';
 import type { ResourceType } from '../article30/resource-types.ts';
 import type { Parameter, Session } from './connection.ts';
-
-/** Approved contents, as the register shows them, or working ones. */
-export type Version = 'approved' | 'drafts';
 
 /** What is known of the activities that are wanted. More may be found than fit, never fewer. */
 export interface TransferSearch {
@@ -29,7 +27,7 @@ export async function listTransferring(
   session: Session,
   tenant: string,
   type: ResourceType,
-  version: Version,
+  version: RegisterScope['include'],
   search: TransferSearch,
   after: string | undefined,
   limit: number,
@@ -91,7 +89,7 @@ export async function listTransferring(
 /** A statement for the ids of safeguards that may be wanted; undefined when nothing is asked of them. */
 function safeguardsWith(
   { mechanisms, before = {} }: TransferSearch,
-  version: Version,
+  version: RegisterScope['include'],
   parameter: (value: Parameter) => string,
 ): string | undefined {
   const having = (facet: string, condition: string) =>
@@ -105,23 +103,4 @@ function safeguardsWith(
   return version === 'drafts'
     ? all
     : `(${all}) union all select s.resource_id from resource s where s.tenant_id = $1 and s.resource_type = 'safeguard' and s.approved_version is not null and s.state in ('draft', 'inReview')`;
-}
-
-/** Contents of resources of a type by their ids; those that are not there are left out. */
-export async function readContents(
-  session: Session,
-  tenant: string,
-  type: ResourceType,
-  version: Version,
-  ids: readonly string[],
-): Promise<string[]> {
-  if (ids.length === 0) return [];
-  const rows = await session.values(
-    `select v.content from resource r
-     join revision v on v.tenant_id = $1 and v.resource_type = $2 and v.resource_id = r.resource_id
-       and v.version = r.${version === 'approved' ? 'approved_version' : 'version'}
-     where r.tenant_id = $1 and r.resource_type = $2 and r.resource_id = any ($3::uuid[])`,
-    [tenant, type, ids],
-  );
-  return rows.map((row) => row[0] as string);
 }

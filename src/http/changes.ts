@@ -26,7 +26,7 @@ import {
 } from '../db/records.ts';
 import { Refusal } from '../db/refusals.ts';
 import { writerOf } from './context.ts';
-import { Problem, type ProblemItem } from './problems.ts';
+import { missing, Problem, type ProblemItem } from './problems.ts';
 
 /** What a plan makes of a look: changes to write, or nothing to do because it is so already. */
 export type Outcome =
@@ -137,8 +137,7 @@ export function momentOf(seen: Look): Moment {
 
 /** The working content, or 404. */
 export function found(seen: Look): Content {
-  if (seen.working === undefined) throw new Problem('not-found', 'There is no such resource.');
-  return seen.working;
+  return seen.working ?? missing();
 }
 
 /** Judges `If-Match` against the stored version: 428 when it is absent. Says whether it fits. */
@@ -174,14 +173,14 @@ export function etag(version: number): string {
 
 /** The answer that shows a content. */
 export function answerWith(text: string, version: number, status = 200, location?: string): Answer {
+  return answerOf(text, status, { etag: etag(version), ...(location === undefined ? {} : { location }) });
+}
+
+/** An answer of JSON text. */
+export function answerOf(text: string, status: number, headers: Answer['headers'] = {}): Answer {
   return {
     status,
-    headers: {
-      'content-type': 'application/json; charset=utf-8',
-      'cache-control': 'private, no-cache',
-      etag: etag(version),
-      ...(location === undefined ? {} : { location }),
-    },
+    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'private, no-cache', ...headers },
     body: text,
   };
 }

@@ -1,5 +1,6 @@
 /** What operations say of themselves in the OpenAPI document: bodies, errors, headers of answers. */
-import type { TSchema } from 'typebox';
+import { type TProperties, type TSchema, Type } from 'typebox';
+import { component } from '../article30/definition.ts';
 import { type ProblemCode, problemResponses } from './problems.ts';
 
 /** Errors that every operation of a tenant can answer with. */
@@ -39,6 +40,7 @@ export const errors = {
   reads: [...always],
   readsOne: [...always, ...whenNamed],
   lists: [...always, 'invalid-cursor'],
+  plans: [...always, ...whenWriting],
   creates: [...always, ...whenWriting, ...whenPutting],
   replaces: [...always, ...whenNamed, ...whenWriting, ...whenPutting, ...whenMatched],
   deletes: [...always, ...whenNamed, ...whenWriting, ...whenMatched, 'in-use', 'state-conflict', 'conflict'],
@@ -88,6 +90,30 @@ export function answers(
     headers: Object.fromEntries(headers.map((name) => [name, answerHeaders[name]])),
     content: { [mediaType]: { schema } },
   };
+}
+
+/**
+ * The component of a page of items.
+ *
+ * @param members what the page has besides
+ */
+export function pageOf(
+  name: string,
+  item: TSchema,
+  words: { readonly items: string; readonly page: string },
+  members: TProperties = {},
+) {
+  return component(
+    name,
+    Type.Object(
+      {
+        ...members,
+        items: Type.Array(item, { description: words.items }),
+        nextCursor: Type.Optional(Type.String({ description: 'For the next page; absent on the last.' })),
+      },
+      { additionalProperties: false, description: words.page },
+    ),
+  );
 }
 
 /** The responses of an operation: its successes, and its errors as problems. */

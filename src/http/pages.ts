@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PostgresError } from '../db/connection.ts';
 import { CursorError, openCursor } from '../db/lists.ts';
 import { etag } from './changes.ts';
-import { Problem } from './problems.ts';
+import { missing, Problem } from './problems.ts';
 
 export function sendStored(
   request: FastifyRequest,
@@ -13,18 +13,31 @@ export function sendStored(
   if (stored === undefined) return missing();
   const tag = etag(stored.version);
   reply.headers({ 'cache-control': 'private, no-cache', etag: tag });
-  const known = request.headers['if-none-match'];
-  if (
-    known !== undefined &&
-    (known.trim() === '*' || known.split(',').some((each) => each.trim().replace(/^W\//, '') === tag))
-  ) {
-    return reply.code(304).send();
-  }
+  if (isNotModified(request, tag)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').send(stored.text);
 }
 
+/** Whether the client has what bears this entity tag already: then the answer is 304 (RFC 9110, section 13.1.2). */
+export function isNotModified(request: FastifyRequest, tag: string): boolean {
+  const known = request.headers['if-none-match'];
+  if (known === undefined) return false;
+  return known.trim() === '*' || known.split(',').some((each) => each.trim().replace(/^W\//, '') === tag);
+}
+
+/** Sends a page put together from stored texts. */
+export function sendContents(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  contents: readonly string[],
+  nextCursor: string | undefined,
+): string {
+  if (nextCursor !== undefined) reply.header('link', nextLink(request, nextCursor));
+  reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
+  return pageText(contents, nextCursor);
+}
+
 /** A page put together from stored texts. */
-export function pageText(contents: readonly string[], nextCursor: string | undefined): string {
+export function pageText(contents: readonly string[], nextCursor?: string): string {
   return `{"items":[${contents.join(',')}]${nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(nextCursor)}`}}`;
 }
 
@@ -73,8 +86,4 @@ export function refuseCursor(error: unknown): never {
     });
   }
   throw error;
-}
-
-export function missing(): never {
-  throw new Problem('not-found', 'There is no such resource.');
 }

@@ -3,7 +3,7 @@ import { type TProperties, type TSchema, Type } from 'typebox';
 import { keyPattern, states } from '../article30/definition.ts';
 import { sorts } from '../db/lists.ts';
 import { type Key, readKey } from '../db/records.ts';
-import { Problem } from './problems.ts';
+import { missing } from './problems.ts';
 
 /** `{key}` in a path. */
 export const keyParameter = Type.String({
@@ -124,7 +124,5 @@ export const keyPath = Type.Object({ key: keyParameter }, { additionalProperties
 
 /** The key of a path, whose form the schema has judged. */
 export function keyOf(params: unknown): Key {
-  const key = readKey((params as { key: string }).key);
-  if (key === undefined) throw new Problem('not-found', 'There is no such resource.');
-  return key;
+  return readKey((params as { key: string }).key) ?? missing();
 }

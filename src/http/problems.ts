@@ -274,6 +274,11 @@ export class Problem extends Error {
   }
 }
 
+/** @throws {Problem} 404 `not-found` */
+export function missing(detail = 'There is no such resource.'): never {
+  throw new Problem('not-found', detail);
+}
+
 /** The body of every error. */
 export interface ProblemBody {
   readonly type: string;

@@ -1,6 +1,7 @@
 /** Access tokens (RFC 9068): whether one is good, and what it says of who calls. */
 import { hash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { referencePattern } from '../article30/definition.ts';
 import type { Config, TokenIssuer } from '../config.ts';
 import { insufficientScope, invalidToken, withoutToken } from './challenges.ts';
 import { issuerKeys, type KeyLog, type TokenKeys } from './issuer-keys.ts';
@@ -38,7 +39,7 @@ const TOKEN_LENGTH_LIMIT = 8 * 1024;
 const CACHED_TOKENS = 10_000;
 const CACHED_MILLISECONDS = 5 * 60_000;
 const SUBJECT_LENGTH_LIMIT = 255;
-const REFERENCE = /^[A-Za-z0-9._-]{1,64}$/;
+const REFERENCE = new RegExp(referencePattern);
 
 /**
  * Verifies access tokens (RFC 9068): signature, issuer, audience, `exp`, `nbf`, with 60 seconds of skew. Tokens that

@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify';
 import { keyPattern, referencePattern } from '../article30/definition.ts';
 import { nearest } from '../config.ts';
+import { isUuid } from '../db/identifiers.ts';
 import { PROBLEMS, Problem, type ProblemItem } from './problems.ts';
 
 /**
@@ -212,6 +213,8 @@ const expectedCountry = 'a country code of ISO 3166-1 alpha-2, such as FR';
 const emailPattern = addFormats.default.get('email') as RegExp;
 
 /** Each bounds the length itself: when all flaws are told, a text that is too long still gets here. */
+const referenceForm = new RegExp(referencePattern);
+
 const fixedFormats: Readonly<Record<string, Format>> = {
   date: { validate: isDate, expected: 'a date that exists, as YYYY-MM-DD' },
   'date-time': { validate: isDateTime, expected: 'a time of RFC 3339, such as 2026-03-03T09:30:00Z' },
@@ -231,12 +234,12 @@ const fixedFormats: Readonly<Record<string, Format>> = {
   url: webAddress,
   'web-address': webAddress,
   uuid: {
-    validate: (value) => /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(value),
+    validate: isUuid,
     expected: 'a UUID',
   },
   language: { validate: isLanguage, expected: 'a language tag of BCP 47, such as fr or pt-BR' },
   reference: {
-    validate: (value) => /^[A-Za-z0-9._-]{1,64}$/.test(value),
+    validate: (value) => referenceForm.test(value),
     expected: '1 to 64 letters (A–Z, a–z), digits, dots, underscores or hyphens',
   },
 };

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { contradictionsOf } from '../article30/contradictions.ts';
-import type { Content, ResourceDefinition } from '../article30/definition.ts';
+import { type Content, isObject, type ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import { approvesItself, stated, writableOf } from '../article30/life.ts';
 import type { ResourceType } from '../article30/resource-types.ts';
@@ -481,10 +481,6 @@ function* lineDifferences(field: string, before: readonly Line[], after: readonl
 
 const areLines = (value: unknown): boolean =>
   Array.isArray(value) && value.every((each) => isObject(each) && typeof each.lineId === 'string');
-
-function isObject(value: unknown): value is Content {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
 
 /** Whether two values are the same JSON; the order of members does not count. */
 function isSame(a: unknown, b: unknown): boolean {

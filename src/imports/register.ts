@@ -3,10 +3,11 @@
  * without `about` and `integrity`, which is the form of `db/samples`.
  */
 import { setImmediate } from 'node:timers/promises';
-import { type Content, type ResourceDefinition, referencePattern } from '../article30/definition.ts';
+import { type Content, isObject, type ResourceDefinition, referencePattern } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
-import type { RegisterScope } from '../article30/register.ts';
+import { type RegisterScope, registerRoles } from '../article30/register.ts';
 import { type ResourceType, resourceTypes } from '../article30/resource-types.ts';
+import { isUuid } from '../db/identifiers.ts';
 import { entryType } from '../db/register-source.ts';
 import { digestOf } from '../register/document.ts';
 import type { Problems, WantedResource } from './plan.ts';
@@ -27,10 +28,9 @@ export interface RegisterOptions {
 }
 
 const members = ['about', 'blocks', 'controllers', 'entries', 'integrity'];
-const roles = ['controller', 'processor'] as const satisfies RegisterScope['role'][];
 
 /** A file holds at most so many resources. */
-export const resourcesLimit = 25_000;
+const resourcesLimit = 25_000;
 
 /** After so many bodies other requests have their turn. */
 const pause = 10;
@@ -63,8 +63,8 @@ export async function readRegister(
     }
     const flaws = judge(definition.type, body);
     for (const flaw of flaws) problems.error(pointer + (flaw.pointer ?? ''), flaw.code, flaw.message);
-    if (body === null || typeof body !== 'object' || Array.isArray(body)) continue;
-    wanted.push(wantedFrom({ definition, body: body as Content, pointer, name }, flaws.length > 0, problems));
+    if (!isObject(body)) continue;
+    wanted.push(wantedFrom({ definition, body, pointer, name }, flaws.length > 0, problems));
   }
   const order = new Map(resourceTypes.map((type, index) => [type, index]));
   return wanted.sort((a, b) => order.get(a.definition.type)! - order.get(b.definition.type)!);
@@ -74,7 +74,7 @@ export async function readRegister(
 function aboutOf(file: Content, problems: Problems): RegisterScope['role'] | undefined {
   const { about, integrity } = file as { about?: About; integrity?: { digest?: unknown; entries?: unknown } };
   if (about === undefined && integrity === undefined) return undefined;
-  const role = roles.find((each) => each === about?.scope?.role);
+  const role = registerRoles.find((each) => each === about?.scope?.role);
   if (about?.kind !== 'register' || role === undefined) {
     problems.error('/about', 'unknown', 'It does not say that it is a register of a controller or of a processor.');
   }
@@ -130,14 +130,12 @@ function* listed(definition: ResourceDefinition, list: unknown, pointer: string,
     yield { definition, body, pointer: `${pointer}/${index}`, name: undefined };
 }
 
-const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 const referenceForm = new RegExp(referencePattern);
 
 /** A block stands under its id or under its reference. */
 function wantedFrom({ definition, body, pointer, name }: Body<Content>, flawed: boolean, problems: Problems) {
   const derived = derivesReference(definition.type);
-  const isId = name !== undefined && name !== body.reference && uuidForm.test(name);
+  const isId = name !== undefined && name !== body.reference && isUuid(name);
   const id = body.id ?? (isId ? name : undefined);
   const reference = derived ? undefined : (body.reference ?? (isId ? undefined : name));
   if (body.reference === undefined && typeof reference === 'string' && !referenceForm.test(reference)) {
@@ -168,10 +166,6 @@ function wantedFrom({ definition, body, pointer, name }: Body<Content>, flawed: 
 
 /** The reference of a client follows from its activity and controller. */
 const derivesReference = (type: ResourceType): boolean => type === 'processorClient';
-
-function isObject(value: unknown): value is Content {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
 
 /** RFC 6901. */
 function pointerTo(name: string): string {

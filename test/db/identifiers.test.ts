@@ -1,5 +1,5 @@
 import t from 'tap';
-import { newId } from '../../src/db/identifiers.ts';
+import { isUuid, newId } from '../../src/db/identifiers.ts';
 
 t.test('an id is a UUID of version 7 with the time of its making', async (t) => {
   const now = Date.UTC(2026, 2, 3, 9, 30);
@@ -25,4 +25,13 @@ t.test('ids sort by time and never repeat', async (t) => {
     many.every((id) => id[14] === '7' && '89ab'.includes(id[19]!)),
     'version and variant in each',
   );
+});
+
+t.test('a UUID is told from what is none', async (t) => {
+  const id = newId();
+  t.ok(isUuid(id));
+  t.ok(isUuid(id.toUpperCase()));
+  for (const other of ['', `${id} `, `ref:${id}`, id.slice(1), id.replaceAll('-', ''), id.replace(/^./, 'g')]) {
+    t.notOk(isUuid(other), JSON.stringify(other));
+  }
 });

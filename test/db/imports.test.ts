@@ -14,13 +14,13 @@ import {
   markApplied,
   type NewPlan,
   readChain,
-  readContents,
   readItems,
   readPlan,
   readReferences,
   storePlan,
 } from '../../src/db/imports.ts';
 import { append, changeOf, look, requestHash, targetName, type Writer } from '../../src/db/records.ts';
+import { readContents } from '../../src/db/resources.ts';
 import { createTenant } from '../../src/db/tenants.ts';
 import { createDatabase, poolFor } from '../database.ts';
 
@@ -188,11 +188,10 @@ t.test('what a plan must know of a tenant', async (t: Test) => {
   t.equal(found.get(targetName({ type: 'recipient', key: above }))?.version, 1);
   t.equal(found.get(targetName({ type: 'recipient', key: 'ref:s' }))?.id, below, 'beyond the first batch');
   t.notOk(found.has(targetName({ type: 'purpose', key: 'ref:none' })));
-  t.match(
-    [...(await readContents(pool, tenant, 'recipient', [above, below])).values()].map(({ name }) => name).sort(),
-    ['R', 'S'],
-  );
-  t.equal((await readContents(pool, tenant, 'recipient', [])).size, 0);
+  const contentsOf = (ids: string[]) =>
+    pool.transaction({ readOnly: true, tenant }, (session) => readContents(session, tenant, 'recipient', ids));
+  t.match([...(await contentsOf([above, below])).values()].map(({ name }) => name).sort(), ['R', 'S']);
+  t.equal((await contentsOf([])).size, 0);
   const names = await readReferences(pool, tenant, [
     { type: 'purpose', key: purpose },
     { type: 'purpose', key: above },

@@ -2,10 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { bodyOf, reachableComponents } from '../../article30/components.ts';
-import { type Content, component } from '../../article30/definition.ts';
+import { type Content, component, OneOf } from '../../article30/definition.ts';
 import { definitions } from '../../article30/index.ts';
-import type { RegisterScope } from '../../article30/register.ts';
-import { type ResourceType, resourceTypes } from '../../article30/resource-types.ts';
+import { type RegisterScope, registerRoles } from '../../article30/register.ts';
+import { resourceTypes } from '../../article30/resource-types.ts';
 import type { Pool } from '../../db/connection.ts';
 import { newId } from '../../db/identifiers.ts';
 import {
@@ -13,7 +13,6 @@ import {
   listPlans,
   type PlanSummary,
   readChain,
-  readContents,
   readPlan,
   readReferences,
   storePlan,
@@ -21,38 +20,32 @@ import {
 } from '../../db/imports.ts';
 import { sealCursor } from '../../db/lists.ts';
 import { readHead } from '../../db/log.ts';
-import type { Answer, Look, Writer } from '../../db/records.ts';
+import type { Look, Writer } from '../../db/records.ts';
+import { readContents } from '../../db/resources.ts';
 import { applyPlan } from '../../imports/apply.ts';
 import { type SourceName, sourceNames, sources } from '../../imports/index.ts';
 import { Problems, planChanges, type TenantView, type WantedResource } from '../../imports/plan.ts';
 import type { BodyJudge } from '../../imports/register.ts';
 import { isCountry } from '../../reference/countries.ts';
-import { carryOut, momentOf, type Outcome } from '../changes.ts';
+import { answerOf, carryOut, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
-import { answers, errors, responses } from '../operations.ts';
-import { cursorAt, nextLink } from '../pages.ts';
+import { answers, errors, pageOf, responses } from '../operations.ts';
+import { cursorAt, sendItems } from '../pages.ts';
 import { cursorParameter, headers, limitParameter, query, writeHeaders } from '../parameters.ts';
-import { Problem } from '../problems.ts';
+import { missing } from '../problems.ts';
 import { createJudge } from '../validation.ts';
 
-const typeWord = Type.Unsafe<ResourceType>({
-  type: 'string',
-  enum: [...resourceTypes],
-  description: 'Type of the resource.',
-  examples: ['recipient'],
-});
+const typeWord = OneOf(resourceTypes, { description: 'Type of the resource.', examples: ['recipient'] });
 const referenceWord = Type.String({ description: 'Its reference.', examples: ['stripe'] });
 const anything = (description: string) => Type.Optional(Type.Unsafe<unknown>({ description, examples: ['FR'] }));
 
 /** What plans are made from: files, and the wish to replace a recipient. */
 const planSources = [...sourceNames, 'replacement'] as const;
-export type PlanSource = (typeof planSources)[number];
+type PlanSource = (typeof planSources)[number];
 
 const planMembers = {
   id: Type.String({ format: 'uuid', description: 'Id of the plan.' }),
-  source: Type.Unsafe<PlanSource>({
-    type: 'string',
-    enum: [...planSources],
+  source: OneOf(planSources, {
     description: 'What the file was; `replacement`: no file, one recipient takes the place of another.',
     examples: ['register'],
   }),
@@ -61,9 +54,7 @@ const planMembers = {
     description: 'The entry of the log up to which the plan was compared.',
     examples: [17],
   }),
-  state: Type.Unsafe<PlanSummary['state']>({
-    type: 'string',
-    enum: ['planned', 'applied', 'outdated'],
+  state: OneOf(['planned', 'applied', 'outdated'] satisfies PlanSummary['state'][], {
     description: '`outdated`: what it would touch has changed since; import the file again.',
     examples: ['planned'],
   }),
@@ -123,11 +114,7 @@ export const importPlan = component(
           'PlanProblem',
           Type.Object(
             {
-              severity: Type.Unsafe<'error' | 'warning'>({
-                type: 'string',
-                enum: ['error', 'warning'],
-                description: 'With an error the plan cannot be applied.',
-              }),
+              severity: OneOf(['error', 'warning'], { description: 'With an error the plan cannot be applied.' }),
               pointer: Type.String({
                 description: 'JSON Pointer (RFC 6901) into the file.',
                 examples: ['/entries/3/controllerId'],
@@ -152,37 +139,29 @@ export const importPlan = component(
 );
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
-const planList = component(
+const planList = pageOf(
   'ImportPlanList',
-  Type.Object(
-    {
-      items: Type.Array(
-        component(
-          'ImportPlanSummary',
-          Type.Object(
-            {
-              ...planMembers,
-              createdAt: Type.String({ format: 'date-time', description: 'When it was made (RFC 3339, UTC).' }),
-              counts: Type.Object(
-                {
-                  created: count('Resources that would be created.'),
-                  changed: count('Resources that would be changed.'),
-                  unchanged,
-                  errors: count('Problems that stand against it.'),
-                  warnings: count('Problems that are worth a look.'),
-                },
-                { additionalProperties: false, description: 'How much it is.' },
-              ),
-            },
-            { additionalProperties: false, description: 'A plan, without what it would do in detail.' },
-          ),
+  component(
+    'ImportPlanSummary',
+    Type.Object(
+      {
+        ...planMembers,
+        createdAt: Type.String({ format: 'date-time', description: 'When it was made (RFC 3339, UTC).' }),
+        counts: Type.Object(
+          {
+            created: count('Resources that would be created.'),
+            changed: count('Resources that would be changed.'),
+            unchanged,
+            errors: count('Problems that stand against it.'),
+            warnings: count('Problems that are worth a look.'),
+          },
+          { additionalProperties: false, description: 'How much it is.' },
         ),
-        { description: 'The newest first.' },
-      ),
-      nextCursor: Type.Optional(Type.String({ description: 'For the next page; absent on the last.' })),
-    },
-    { additionalProperties: false, description: 'A page of plans.' },
+      },
+      { additionalProperties: false, description: 'A plan, without what it would do in detail.' },
+    ),
   ),
+  { items: 'The newest first.', page: 'A page of plans.' },
 );
 
 const importFile = component(
@@ -210,6 +189,8 @@ const importFile = component(
   ),
 );
 
+const noSuchPlan = 'There is no such plan; plans are kept for seven days.';
+
 const planPath = Type.Object(
   { key: Type.String({ format: 'uuid', maxLength: 36, description: 'Id of the plan.' }) },
   { additionalProperties: false },
@@ -233,16 +214,9 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
         description:
           'Compares a file with what is stored and changes nothing. Resources are matched by their reference within their type; what the file does not have is left alone. A plan is kept for seven days.',
         querystring: query({
-          source: Type.Unsafe<SourceName>({
-            type: 'string',
-            enum: [...sourceNames],
-            description: 'What the file is.',
-            examples: ['register'],
-          }),
+          source: OneOf(sourceNames, { description: 'What the file is.', examples: ['register'] }),
           role: Type.Optional(
-            Type.Unsafe<RegisterScope['role']>({
-              type: 'string',
-              enum: ['controller', 'processor'],
+            OneOf(registerRoles, {
               description:
                 'Which record the entries are of, where the file does not say it: Art. 30(1), which is meant when this is absent, or Art. 30(2).',
             }),
@@ -250,15 +224,10 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
         }),
         headers: headers({ 'idempotency-key': writeHeaders['idempotency-key'] }),
         body: importFile,
-        response: responses({ 201: answers('The plan.', importPlan, ['Location', 'Idempotency-Replayed']) }, [
-          ...errors.reads,
-          'payload-too-large',
-          'unsupported-media-type',
-          'idempotency-running',
-          'idempotency-key-reused',
-          'outcome-unknown',
-          'request-timeout',
-        ]),
+        response: responses(
+          { 201: answers('The plan.', importPlan, ['Location', 'Idempotency-Replayed']) },
+          errors.plans,
+        ),
       },
     },
     async (request, reply) => {
@@ -297,12 +266,7 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
       const bound = 'imports';
       const before = cursor === undefined ? undefined : cursorAt(cursor, bound).id;
       const plans = await listPlans(pool, request.tenant, before, limit + 1);
-      const items = plans.slice(0, limit).map(summaryOf);
-      reply.header('cache-control', 'private, no-cache');
-      if (plans.length <= limit) return { items };
-      const nextCursor = sealCursor(bound, '', items.at(-1)!.id);
-      reply.header('link', nextLink(request, nextCursor));
-      return { items, nextCursor };
+      return sendItems(request, reply, plans.map(summaryOf), limit, (last) => sealCursor(bound, '', last.id));
     },
   );
 
@@ -321,8 +285,8 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
       },
     },
     async (request, reply) => {
-      const plan = await readPlan(pool, request.tenant, keyOf(request.params));
-      if (plan === undefined) throw missing();
+      const plan = await readPlan(pool, request.tenant, planIdOf(request.params));
+      if (plan === undefined) return missing(noSuchPlan);
       reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
       return textOf(plan);
     },
@@ -355,12 +319,12 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
       },
     },
     async (request, reply) => {
-      const id = keyOf(request.params);
+      const id = planIdOf(request.params);
       return carryOut(pool, request, reply, {
         subject: { type: 'import' },
         plan: async (seen): Promise<Outcome> => {
           const plan = await readPlan(pool, request.tenant, id);
-          if (plan === undefined) throw missing();
+          if (plan === undefined) return missing(noSuchPlan);
           const answer = answerOf(textOf({ ...plan, state: 'applied' }), 200);
           return { answer, write: (writer) => applyPlan(pool, writer, momentOf(seen), id, answer) };
         },
@@ -398,7 +362,7 @@ export async function planned(
     createdItems: items.filter(({ version }) => version === 0).map((item) => item.told),
     changedItems: items.filter(({ version }) => version > 0).map((item) => item.told),
   });
-  const answer = answerOf(told, 201, `/v1/imports/${id}`);
+  const answer = answerOf(told, 201, { location: `/v1/imports/${id}` });
   return {
     answer,
     write: async () => {
@@ -412,7 +376,10 @@ function viewOf(pool: Pool, writer: Writer): TenantView {
   const { tenant } = writer;
   return {
     find: (wanted) => findTargets(pool, writer, wanted),
-    contents: (type, ids) => readContents(pool, tenant, type, ids),
+    contents: (type, ids) =>
+      pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
+        readContents(session, tenant, type, ids),
+      ),
     references: (wanted) => readReferences(pool, tenant, wanted),
     chain: (type, field) => readChain(pool, tenant, type, field),
   };
@@ -438,22 +405,6 @@ function summaryOf({ id, source, sequence, state, createdAt, ...counts }: PlanSu
   return { id, source, sequence, state, createdAt, counts };
 }
 
-function answerOf(body: string, status: number, location?: string): Answer {
-  return {
-    status,
-    headers: {
-      'content-type': 'application/json; charset=utf-8',
-      'cache-control': 'private, no-cache',
-      ...(location === undefined ? {} : { location }),
-    },
-    body,
-  };
-}
-
-function keyOf(params: unknown): string {
+function planIdOf(params: unknown): string {
   return (params as { key: string }).key.toLowerCase();
-}
-
-function missing(): Problem {
-  return new Problem('not-found', 'There is no such plan; plans are kept for seven days.');
 }

@@ -1,8 +1,9 @@
 /** The facts that registers are judged by, with their sources: of no tenant, the same for everybody, cacheable. */
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type TProperties, type TSchema, Type } from 'typebox';
-import { CalendarDate, component } from '../../article30/definition.ts';
+import { today } from '../../article30/calendar.ts';
+import { CalendarDate, component, OneOf } from '../../article30/definition.ts';
 import {
   adequacyDecisions,
   adequacySources,
@@ -18,6 +19,7 @@ import { authoritySources, supervisoryAuthorities } from '../../reference/superv
 import { transferMechanisms } from '../../reference/transfer-mechanisms.ts';
 import { vendors } from '../../reference/vendors.ts';
 import { answers, errors, responses } from '../operations.ts';
+import { isNotModified } from '../pages.ts';
 import { headers, ifNoneMatchHeader, query } from '../parameters.ts';
 
 const text = (description: string, ...examples: string[]) =>
@@ -27,8 +29,7 @@ const flag = (description: string) => Type.Boolean({ description });
 const date = (description: string) => CalendarDate({ description });
 const days = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }));
 const texts = (description: string) => Type.Array(Type.String({ description: 'One of them.' }), { description });
-const word = (values: readonly string[], description: string) =>
-  Type.Unsafe<string>({ type: 'string', enum: [...values], description, examples: [values[0]] });
+const word = (values: readonly string[], description: string) => OneOf(values, { description, examples: [values[0]] });
 const fact = (name: string, properties: TProperties, description: string) =>
   component(name, Type.Object(properties, { additionalProperties: false, description }));
 
@@ -427,6 +428,8 @@ export function referenceRoutes(app: FastifyInstance): void {
         { additionalProperties: false, description },
       ),
     );
+    // They follow from the day alone, and nearly everybody asks for the same day: it is worked out once.
+    let told: (Told & { readonly on: IsoDate }) | undefined;
     app.get(
       `/v1/reference/${path}`,
       {
@@ -448,13 +451,13 @@ export function referenceRoutes(app: FastifyInstance): void {
         },
       },
       async (request, reply) => {
-        const { on = new Date().toISOString().slice(0, 10) } = request.query as Asked;
-        return sendFacts(request, reply, {
-          factsVersion,
-          asOf,
-          ...(dated ? { judgedOn: on } : {}),
-          ...facts.compose(on),
-        });
+        const { on = today() } = request.query as Asked;
+        if (told?.on !== on) {
+          told = { on, ...toldOf({ factsVersion, asOf, ...(dated ? { judgedOn: on } : {}), ...facts.compose(on) }) };
+        }
+        reply.headers({ 'cache-control': caching, etag: told.tag });
+        if (isNotModified(request, told.tag)) return reply.code(304).send();
+        return reply.type('application/json; charset=utf-8').send(told.body);
       },
     );
   }
@@ -463,14 +466,14 @@ export function referenceRoutes(app: FastifyInstance): void {
 /** Facts change with a release of the service: an hour late is early enough, and a day while they are asked for anew. */
 const caching = 'public, max-age=3600, stale-while-revalidate=86400';
 
-function sendFacts(request: FastifyRequest, reply: FastifyReply, facts: object): FastifyReply {
+/** Facts as they are sent, with their entity tag. */
+interface Told {
+  readonly body: string;
+  readonly tag: string;
+}
+
+function toldOf(facts: object): Told {
   const body = JSON.stringify(facts);
   // The version of the facts for people; the hash because the same facts may one day be told in another form.
-  const tag = `"${factsVersion}-${createHash('sha256').update(body).digest('hex').slice(0, 12)}"`;
-  reply.headers({ 'cache-control': caching, etag: tag });
-  const known = request.headers['if-none-match'];
-  if (known?.split(',').some((each) => ['*', tag].includes(each.trim().replace(/^W\//, '')))) {
-    return reply.code(304).send();
-  }
-  return reply.type('application/json; charset=utf-8').send(body);
+  return { body, tag: `"${factsVersion}-${createHash('sha256').update(body).digest('hex').slice(0, 12)}"` };
 }

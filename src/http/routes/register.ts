@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { component, keyPattern, resolved } from '../../article30/definition.ts';
 import { definitionOf } from '../../article30/index.ts';
-import type { RegisterMoment, RegisterScope } from '../../article30/register.ts';
+import { type RegisterMoment, type RegisterScope, registerRoles } from '../../article30/register.ts';
 import type { ResourceType } from '../../article30/resource-types.ts';
 import type { Pool, Session } from '../../db/connection.ts';
 import { readKey } from '../../db/records.ts';
@@ -52,10 +52,9 @@ const momentParameters = {
   ),
 };
 
-const roles = ['controller', 'processor'] as const;
 const role = Type.Unsafe<RegisterScope['role']>({
   type: 'string',
-  enum: [...roles],
+  enum: [...registerRoles],
   default: 'controller',
   description:
     '`controller`: the record of Art. 30(1), of controllers; `processor`: that of Art. 30(2), of those who act as processors.',

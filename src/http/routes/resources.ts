@@ -11,9 +11,9 @@ import { changeOf, type Look, look } from '../../db/records.ts';
 import { isInUse, listUsages, readApproved, readId, readWorking } from '../../db/resources.ts';
 import { carryOut, found, matches, momentOf, stale, wantedBy, withIds } from '../changes.ts';
 import type { Databases } from '../context.ts';
-import { answers, errors, responses, spaced } from '../operations.ts';
+import { answers, errors, pageOf, responses, spaced } from '../operations.ts';
 import { allowed, approved, created, edited, missingName, referenceOf, stepped } from '../outcomes.ts';
-import { cursorAt, missing, nextLink, pageText, refuseCursor, sendItems, sendStored, versionAt } from '../pages.ts';
+import { cursorAt, refuseCursor, sendContents, sendItems, sendStored, versionAt } from '../pages.ts';
 import {
   anyOfParameter,
   cursorParameter,
@@ -27,7 +27,7 @@ import {
   query,
   writeHeaders,
 } from '../parameters.ts';
-import { Problem } from '../problems.ts';
+import { missing, Problem } from '../problems.ts';
 
 /** What the routes of a definition send and take. */
 export interface ResourceSchemas {
@@ -43,16 +43,10 @@ export function schemasOf(definition: ResourceDefinition): ResourceSchemas {
     answer,
     body: bodyOf(definition),
     patch: patchOf(definition),
-    list: component(
-      `${definition.component}List`,
-      Type.Object(
-        {
-          items: Type.Array(answer, { description: 'The items of this page.' }),
-          nextCursor: Type.Optional(Type.String({ description: 'For the next page; absent on the last.' })),
-        },
-        { additionalProperties: false, description: `A page of ${definition.plural}.` },
-      ),
-    ),
+    list: pageOf(`${definition.component}List`, answer, {
+      items: 'The items of this page.',
+      page: `A page of ${definition.plural}.`,
+    }),
   };
 }
 
@@ -158,7 +152,6 @@ export function resourceRoutes(
   const tags = [plural];
   const noun = spaced(name);
   const nouns = spaced(plural);
-  const keep = { 'cache-control': 'private, no-cache' };
   const shown = (description: string, status = 200) => ({
     [status]: answers(
       description,
@@ -193,9 +186,8 @@ export function resourceRoutes(
     async (request, reply) => {
       const wanted = readListQuery(definition, request.query as Record<string, unknown>);
       const page = await listWorking(database.main, request.tenant, definition, wanted).catch(refuseCursor);
-      if (page.nextCursor !== undefined) reply.header('link', nextLink(request, page.nextCursor));
-      reply.headers({ ...keep, 'log-sequence': page.logSequence }).type('application/json; charset=utf-8');
-      return pageText(page.contents, page.nextCursor);
+      reply.header('log-sequence', page.logSequence);
+      return sendContents(request, reply, page.contents, page.nextCursor);
     },
   );
 
@@ -518,7 +510,7 @@ export function resourceRoutes(
       });
       if (revision === undefined) return missing();
       if (revision.redacted) throw new Problem('gone', 'The content of this version was erased on request.');
-      reply.headers(keep).type('application/json; charset=utf-8');
+      reply.header('cache-control', 'private, no-cache').type('application/json; charset=utf-8');
       return revision.content;
     },
   );

@@ -1,5 +1,4 @@
 /** Reviews: asking that something be looked at, the list of what is to be done, and saying what came of it. */
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { CalendarDate, type Content, component, keyPattern, OneOf, ShortText } from '../../article30/definition.ts';
@@ -22,9 +21,9 @@ import {
   type StoredReview,
 } from '../../article30/review.ts';
 import type { Pool } from '../../db/connection.ts';
-import { sealCursor } from '../../db/lists.ts';
+import { fingerprint, sealCursor } from '../../db/lists.ts';
 import { readHead } from '../../db/log.ts';
-import { type Answer, type Change, changeOf, type Look, targetName, type Writer } from '../../db/records.ts';
+import { type Change, changeOf, type Look, targetName, type Writer } from '../../db/records.ts';
 import { readId, readWorking } from '../../db/resources.ts';
 import {
   closeReview,
@@ -33,14 +32,15 @@ import {
   type ReviewFilters,
   readAskedSubjects,
   readReviews,
+  subjectName,
   type ToldReview,
 } from '../../db/reviews.ts';
 import { canonicalize } from '../../history/canonical.ts';
-import { answerWith, carryOut, etag, found, matches, momentOf, type Outcome, stale } from '../changes.ts';
+import { answerOf, answerWith, carryOut, etag, found, matches, momentOf, type Outcome, stale } from '../changes.ts';
 import type { Databases } from '../context.ts';
-import { answers, errors, responses } from '../operations.ts';
+import { answers, errors, pageOf, responses } from '../operations.ts';
 import { allowed } from '../outcomes.ts';
-import { cursorAt, missing, nextLink, pageText, refuseCursor } from '../pages.ts';
+import { cursorAt, pageText, refuseCursor, sendContents } from '../pages.ts';
 import {
   anyOfParameter,
   cursorParameter,
@@ -52,21 +52,12 @@ import {
   query,
   writeHeaders,
 } from '../parameters.ts';
-import { Problem, type ProblemItem } from '../problems.ts';
+import { missing, Problem, type ProblemItem } from '../problems.ts';
 
 const type = 'review';
 const tags = ['Reviews'];
 
-const reviewList = component(
-  'ReviewList',
-  Type.Object(
-    {
-      items: Type.Array(review, { description: 'The reviews of this page.' }),
-      nextCursor: Type.Optional(Type.String({ description: 'For the next page; absent on the last.' })),
-    },
-    { additionalProperties: false, description: 'A page of reviews.' },
-  ),
-);
+const reviewList = pageOf('ReviewList', review, { items: 'The reviews of this page.', page: 'A page of reviews.' });
 
 const askedReviews = component(
   'AskedReviews',
@@ -135,7 +126,7 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
       const asked = request.query as ReviewQuery;
       const { limit, cursor } = asked;
       const { tenant } = request;
-      const bound = fingerprint(asked);
+      const bound = fingerprint('reviews', asked);
       const position = cursor === undefined ? undefined : cursorAt(cursor, bound);
       const after = position && { due: position.key, id: position.id };
       return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
@@ -149,14 +140,9 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
         );
         const last = places.length > limit ? page.at(-1) : undefined;
         const nextCursor = last && sealCursor(bound, last.due, last.id);
-        if (nextCursor !== undefined) reply.header('link', nextLink(request, nextCursor));
-        reply
-          .headers({ 'cache-control': 'private, no-cache', 'log-sequence': size })
-          .type('application/json; charset=utf-8');
-        return pageText(
-          page.flatMap(({ id }) => told.get(id)?.text ?? []),
-          nextCursor,
-        );
+        reply.header('log-sequence', size);
+        const texts = page.flatMap(({ id }) => told.get(id)?.text ?? []);
+        return sendContents(request, reply, texts, nextCursor);
       });
     },
   );
@@ -256,14 +242,6 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
   );
 }
 
-/** A cursor is bound to the filters. */
-function fingerprint({ limit: _limit, cursor: _cursor, ...rest }: ReviewQuery): string {
-  return createHash('sha256')
-    .update(JSON.stringify(['reviews', rest]))
-    .digest('base64url')
-    .slice(0, 12);
-}
-
 function filtersOf({ state, subjectType, subject, assignee, dueBefore }: ReviewQuery): ReviewFilters {
   return {
     ...(state === undefined ? {} : { states: state }),
@@ -308,16 +286,12 @@ async function asked(pool: Pool, seen: Look, writer: Writer, body: ReviewRequest
   const items = known.map((subject) => {
     const { reference, name, open: openId } = standing(subject)!;
     if (openId !== null) return open.get(openId)!.text;
-    const place = `${subject.type} ${subject.id}`;
+    const place = subjectName(subject);
     const made = fresh.get(place) ?? askReview({ ...subject, reference, name }, body, moment);
     fresh.set(place, made);
     return canonicalize({ ...made, askedBySubject: writer.subject } satisfies Review);
   });
-  const answer: Answer = {
-    status: fresh.size > 0 ? 201 : 200,
-    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'private, no-cache' },
-    body: pageText(items, undefined),
-  };
+  const answer = answerOf(pageText(items), fresh.size > 0 ? 201 : 200);
   if (fresh.size === 0) return { unchanged: answer };
   return { answer, write: () => openReviews(pool, writer, [...fresh.values()], answer) };
 }

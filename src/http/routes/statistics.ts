@@ -1,12 +1,14 @@
 /** What a tenant's records come to in numbers. */
 import type { FastifyInstance } from 'fastify';
 import { type TProperties, Type } from 'typebox';
+import { today } from '../../article30/calendar.ts';
 import { CalendarDate, component, OneOf } from '../../article30/definition.ts';
 import { resourceTypes } from '../../article30/resource-types.ts';
 import { readHead } from '../../db/log.ts';
 import { readStatistics } from '../../db/statistics.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
+import { isNotModified } from '../pages.ts';
 import { headers, ifNoneMatchHeader } from '../parameters.ts';
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
@@ -92,7 +94,7 @@ export function statisticsRoutes(app: FastifyInstance, database: Databases): voi
     },
     async (request, reply) => {
       const { tenant } = request;
-      const judgedOn = new Date().toISOString().slice(0, 10);
+      const judgedOn = today();
       return database.reads.transaction(
         { readOnly: true, tenant, customPlan: true, isolation: 'repeatable read' },
         async (session) => {
@@ -100,10 +102,7 @@ export function statisticsRoutes(app: FastifyInstance, database: Databases): voi
           // They follow from the log and the day: who asks again and again makes the service count once.
           const tag = `"${size}-${judgedOn}"`;
           reply.headers({ 'cache-control': 'private, no-cache', 'log-sequence': size, etag: tag });
-          const known = request.headers['if-none-match'];
-          if (known?.split(',').some((each) => ['*', tag].includes(each.trim().replace(/^W\//, '')))) {
-            return reply.code(304).send();
-          }
+          if (isNotModified(request, tag)) return reply.code(304).send();
           return { judgedOn, ...(await readStatistics(session, tenant, judgedOn)) };
         },
       );

@@ -1,18 +1,19 @@
 /** Transfers of all activities, one row each: where data go, to whom, on which grounds, and what was checked. */
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { adequacyWords } from '../../article30/adequacy.ts';
+import { today } from '../../article30/calendar.ts';
 import { CalendarDate, type Content, Country, component, KeyOf, OneOf, resolved } from '../../article30/definition.ts';
 import { definitionOf } from '../../article30/index.ts';
 import { transferLine } from '../../article30/processing-activity.ts';
+import type { RegisterScope } from '../../article30/register.ts';
 import type { Settings } from '../../article30/settings.ts';
 import type { Session } from '../../db/connection.ts';
-import { CursorError, sealCursor } from '../../db/lists.ts';
+import { isUuid } from '../../db/identifiers.ts';
+import { CursorError, fingerprint, sealCursor } from '../../db/lists.ts';
 import { readHead } from '../../db/log.ts';
-import { readKey } from '../../db/records.ts';
-import { readId } from '../../db/resources.ts';
-import { listTransferring, readContents, type TransferSearch, type Version } from '../../db/transfers.ts';
+import { readContents, readIds } from '../../db/resources.ts';
+import { listTransferring, type TransferSearch } from '../../db/transfers.ts';
 import { factsVersion } from '../../reference/facts.ts';
 import { transferMechanismKeys } from '../../reference/transfer-mechanisms.ts';
 import {
@@ -29,7 +30,7 @@ import {
   transferSafeguard,
 } from '../../register/transfers.ts';
 import { type Databases, readSettings } from '../context.ts';
-import { answers, errors, responses } from '../operations.ts';
+import { answers, errors, pageOf, responses } from '../operations.ts';
 import { cursorAt, nextLink, refuseCursor } from '../pages.ts';
 import { anyOfParameter, cursorParameter, headers, limitParameter, query } from '../parameters.ts';
 
@@ -44,7 +45,7 @@ const batch = 50;
 const day = (description: string) => Type.Optional(CalendarDate({ description }));
 
 interface TransferQuery extends Omit<TransferFilters, 'recipientId'> {
-  readonly include: Version;
+  readonly include: RegisterScope['include'];
   readonly judgedOn?: string;
   readonly recipientId?: readonly string[];
   readonly limit: number;
@@ -159,20 +160,14 @@ const row = component(
     'A transfer to a third country or an international organisation, Art. 30(1)(e), 30(2)(c).',
   ),
 );
-const page = component(
+const page = pageOf(
   'TransferList',
-  exactly(
-    {
-      judgedOn: CalendarDate({ description: 'The day on which adequacy was judged.' }),
-      factsVersion: Type.String({
-        description: 'Version of the facts that it was judged by.',
-        examples: [factsVersion],
-      }),
-      items: Type.Array(row, { description: 'The transfers of this page.' }),
-      nextCursor: Type.Optional(Type.String({ description: 'For the next page; absent on the last.' })),
-    },
-    'A page of transfers.',
-  ),
+  row,
+  { items: 'The transfers of this page.', page: 'A page of transfers.' },
+  {
+    judgedOn: CalendarDate({ description: 'The day on which adequacy was judged.' }),
+    factsVersion: Type.String({ description: 'Version of the facts that it was judged by.', examples: [factsVersion] }),
+  },
 );
 
 export function transferRoutes(app: FastifyInstance, database: Databases): void {
@@ -193,32 +188,26 @@ export function transferRoutes(app: FastifyInstance, database: Databases): void 
     },
     async (request, reply) => {
       const asked = request.query as TransferQuery;
-      if (asked.include === 'drafts') request.requirePermission('read');
+      const { include, judgedOn = today() } = asked;
+      if (include === 'drafts') request.requirePermission('read');
       const { tenant } = request;
       const settings = await readSettings(database.main, tenant);
       return database.main.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
         const { size } = await readHead(session, tenant);
-        const { rows, position } = await readPage(session, tenant, asked, settings);
+        const { rows, position } = await readPage(session, tenant, asked, judgedOn, settings);
         reply.headers({ 'cache-control': 'private, no-cache', 'log-sequence': size });
-        const answer = { judgedOn: judgedOn(asked), factsVersion, items: rows };
+        const answer = { judgedOn, factsVersion, items: rows };
         if (position === undefined) return answer;
-        const nextCursor = sealCursor(fingerprint(asked), `${position.type} ${position.lineId}`, position.id);
+        const nextCursor = sealCursor(
+          fingerprint('transfers', asked),
+          `${position.type} ${position.lineId}`,
+          position.id,
+        );
         reply.header('link', nextLink(request, nextCursor));
         return { ...answer, nextCursor };
       });
     },
   );
-}
-
-const today = () => new Date().toISOString().slice(0, 10);
-const judgedOn = (asked: TransferQuery) => asked.judgedOn ?? today();
-
-/** A cursor is bound to the filters. */
-function fingerprint({ limit: _limit, cursor: _cursor, ...rest }: TransferQuery): string {
-  return createHash('sha256')
-    .update(JSON.stringify(['transfers', rest]))
-    .digest('base64url')
-    .slice(0, 12);
 }
 
 /** The last row that was given; without a line id, the last activity of which all rows were. */
@@ -230,9 +219,9 @@ interface Position {
 
 function positionOf(asked: TransferQuery): Position | undefined {
   if (asked.cursor === undefined) return undefined;
-  const { key, id } = cursorAt(asked.cursor, fingerprint(asked));
+  const { key, id } = cursorAt(asked.cursor, fingerprint('transfers', asked));
   const [type, lineId] = key.split(' ');
-  if (!activityTypes.some((each) => each === type) || lineId === undefined || !('id' in (readKey(id) ?? {}))) {
+  if (!activityTypes.some((each) => each === type) || lineId === undefined || !isUuid(id)) {
     return refuseCursor(new CursorError('The cursor is not one of this list.'));
   }
   return { type: type!, id, lineId };
@@ -242,11 +231,12 @@ async function readPage(
   session: Session,
   tenant: string,
   asked: TransferQuery,
+  judgedOn: string,
   settings: Settings,
 ): Promise<{ rows: TransferRow[]; position: Position | undefined }> {
   const { include, limit, country, mechanism, importerCheckedBefore, assessedBefore, expiresBefore } = asked;
   const from = positionOf(asked);
-  const recipients = asked.recipientId && (await idsOf(session, tenant, asked.recipientId));
+  const recipients = asked.recipientId && (await recipientIds(session, tenant, asked.recipientId));
   const filters = { ...asked, ...(recipients === undefined ? {} : { recipientId: recipients }) };
   const before = { importerCheckedOn: importerCheckedBefore, assessedOn: assessedBefore, expiresOn: expiresBefore };
   const search: TransferSearch = {
@@ -257,7 +247,7 @@ async function readPage(
       Object.entries(before).filter((each): each is [string, string] => each[1] !== undefined),
     ),
   };
-  const blocks = new Blocks(session, tenant, include, judgedOn(asked));
+  const blocks = new Blocks(session, tenant, include, judgedOn);
   const rows: TransferRow[] = [];
   let looked = 0;
   for (const type of activityTypes) {
@@ -277,7 +267,7 @@ async function readPage(
           const some = wanted.slice(start, start + batch);
           await blocks.read(some);
           for (const line of some) {
-            const made = transferRow(line, blocks, judgedOn(asked));
+            const made = transferRow(line, blocks, judgedOn);
             if (!isWanted(made, filters)) continue;
             if (rows.length === limit) return { rows, position: positionAfter(rows.at(-1)!) };
             rows.push(made);
@@ -306,9 +296,9 @@ function precedingId(id: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-async function idsOf(session: Session, tenant: string, keys: readonly string[]): Promise<string[]> {
-  const ids = await Promise.all(keys.map((key) => readId(session, tenant, 'recipient', readKey(key)!)));
-  return ids.filter((each) => each !== undefined);
+async function recipientIds(session: Session, tenant: string, keys: readonly string[]): Promise<string[]> {
+  const wanted = keys.map((key) => ({ type: recipient.type, key }));
+  return [...(await readIds(session, tenant, wanted)).values()];
 }
 
 /** Recipients and safeguards that rows name, each read once, and no more than some thousands kept. */
@@ -318,9 +308,9 @@ class Blocks {
   readonly #read: (type: 'recipient' | 'safeguard', ids: readonly string[]) => Promise<Content[]>;
   readonly #on: string;
 
-  constructor(session: Session, tenant: string, version: Version, on: string) {
-    this.#read = async (type, ids) =>
-      (await readContents(session, tenant, type, version, ids)).map((content) => JSON.parse(content) as Content);
+  constructor(session: Session, tenant: string, version: RegisterScope['include'], on: string) {
+    const read = version === 'approved' ? 'approved_version' : 'version';
+    this.#read = async (type, ids) => [...(await readContents(session, tenant, type, ids, read)).values()];
     this.#on = on;
   }
 

@@ -1,6 +1,7 @@
 /** Vendors of the catalogue and the recipients that they are: made, compared, replaced. */
 import type { FastifyInstance } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { today } from '../../article30/calendar.ts';
 import {
   CalendarDate,
   type Content,
@@ -15,19 +16,18 @@ import { create, stated } from '../../article30/life.ts';
 import { recipientFromVendor, type VendorRole, vendorSuggestions } from '../../article30/vendor-suggestions.ts';
 import type { Pool } from '../../db/connection.ts';
 import { newId } from '../../db/identifiers.ts';
-import { readContents } from '../../db/imports.ts';
-import { listNaming, type Naming } from '../../db/naming.ts';
 import { changeOf, type Look, targetName, type Writer } from '../../db/records.ts';
-import { readWorking } from '../../db/resources.ts';
+import { listNaming, type Naming, readContents, readWorking } from '../../db/resources.ts';
 import type { Problems } from '../../imports/plan.ts';
 import { replaced } from '../../imports/replacement.ts';
 import { asOf, factsVersion } from '../../reference/facts.ts';
 import { type Vendor, vendor as vendorOf } from '../../reference/vendors.ts';
-import { carryOut, checked, found, momentOf, type Outcome } from '../changes.ts';
+import { answerOf, carryOut, checked, found, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
+import { pageText } from '../pages.ts';
 import { headers, keyOf, keyPath, query, writeHeaders } from '../parameters.ts';
-import { Problem } from '../problems.ts';
+import { missing, Problem } from '../problems.ts';
 import { importPlan, planned } from './imports.ts';
 import type { ResourceSchemas } from './resources.ts';
 
@@ -180,11 +180,7 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
           });
           return {
             changes,
-            answer: {
-              status: 201,
-              headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'private, no-cache' },
-              body: `{"items":[${changes.map(({ text }) => text).join(',')}]}`,
-            },
+            answer: answerOf(pageText(changes.map(({ text }) => text!)), 201),
           };
         },
       });
@@ -209,12 +205,7 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
           'unknown-reference',
           'unprocessable',
           'conflict',
-          'payload-too-large',
-          'unsupported-media-type',
-          'idempotency-running',
-          'idempotency-key-reused',
-          'outcome-unknown',
-          'request-timeout',
+          ...errors.plans,
         ]),
       },
     },
@@ -256,7 +247,7 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
     async (request, reply) => {
       const { vendor: key } = request.query as { vendor?: string };
       const stored = await readWorking(database.main, request.tenant, recipient.type, keyOf(request.params));
-      if (stored === undefined) throw new Problem('not-found', 'There is no such resource.');
+      if (stored === undefined) return missing();
       const content = JSON.parse(stored.text) as Content;
       const own = (content.vendor as { key?: string } | undefined)?.key;
       const vendor = key === undefined ? vendorOf(own ?? '') : known(key, { in: 'query', name: 'vendor' });
@@ -282,15 +273,16 @@ async function planReplacement(pool: Pool, seen: Look, writer: Writer, by: strin
   const { tenant } = writer;
   const from = found(seen);
   const target = seen.targets.get(targetName({ type: recipient.type, key: by }));
-  const taking = target && (await readContents(pool, tenant, recipient.type, [target.id])).get(target.id);
+  const stored = target && (await readWorking(pool, tenant, recipient.type, { id: target.id }));
   const refuse = (code: 'unknown-reference' | 'unprocessable', message: string) => {
     const word = code === 'unprocessable' ? 'contradiction' : code;
     return new Problem(code, message, { errors: [{ in: 'body', pointer: '/by', code: word, message }] });
   };
-  if (taking === undefined) throw refuse('unknown-reference', 'There is no recipient with this key.');
+  if (stored === undefined) throw refuse('unknown-reference', 'There is no recipient with this key.');
+  const taking = JSON.parse(stored.text) as Content;
   if (taking.id === from.id) throw refuse('unprocessable', 'A recipient does not replace itself.');
   if (taking.archived === true) throw refuse('unprocessable', 'It is archived: restore it first.');
-  const replacement = { from, by: taking, today: new Date().toISOString().slice(0, 10) };
+  const replacement = { from, by: taking, today: today() };
   const name = () => listNaming(pool, tenant, recipient.type, from.id as string, replacedAtMost + 1);
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const naming = await name();
@@ -309,18 +301,16 @@ async function planReplacement(pool: Pool, seen: Look, writer: Writer, by: strin
   throw new Problem('conflict', 'What names the recipient was changed again and again.');
 }
 
-async function contentsOf(pool: Pool, tenant: string, naming: readonly Naming[]) {
-  const contents: { type: string; content: Content }[] = [];
-  for (const [type, some] of Map.groupBy(naming, (each) => each.type)) {
-    const found = await readContents(
-      pool,
-      tenant,
-      type,
-      some.map(({ id }) => id),
-    );
-    contents.push(...[...found.values()].map((content) => ({ type, content })));
-  }
-  return contents;
+function contentsOf(pool: Pool, tenant: string, naming: readonly Naming[]) {
+  return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
+    const contents: { type: string; content: Content }[] = [];
+    for (const [type, some] of Map.groupBy(naming, (each) => each.type)) {
+      const ids = some.map(({ id }) => id);
+      const found = await readContents(session, tenant, type, ids);
+      for (const content of found.values()) contents.push({ type, content });
+    }
+    return contents;
+  });
 }
 
 const recipientsOf = (answer: TSchema) =>

@@ -199,6 +199,10 @@ t.test('a review is overdue from the day after it was due', async (t) => {
   const { json } = await client.get('/v1/statistics');
   t.equal(json.processingActivities.overdueReviews, 1);
   t.equal(json.processingActivities.inForce, before.processingActivities.inForce + 1);
+  await step('processing-activities/ref:due', 'retire', { endedOn: today });
+  await owner.query("update facet set value = '2026-01-01' where facet = 'reviewDueOn' and value = $1", [today]);
+  const ended = (await client.get('/v1/statistics')).json.processingActivities;
+  t.same([ended.overdueReviews, ended.inForce], [0, before.processingActivities.inForce], 'not when it has ended');
 });
 
 t.test('who asks again is told when nothing has changed', async (t) => {

@@ -402,6 +402,23 @@ t.test('pages neither skip nor repeat a row, whatever their size', async (t) => 
   for (const answer of wrong) t.match(answer, { status: 400, json: { type: /invalid-cursor$/ } });
 });
 
+t.test('a page that finds little among many activities ends, and the next goes on behind it', async (t) => {
+  const large = await service.client('large', 'dpo');
+  const entries = Array.from({ length: 1_050 }, (_, i) => {
+    const transfers = [{ lineId: 'l', country: i % 7 === 0 ? 'CH' : 'IN' }];
+    return { reference: `a${i}`, name: `A ${i}`, transfers };
+  });
+  const planned = await large.post('/v1/imports?source=register', { entries });
+  t.equal((await large.post(`/v1/imports/${planned.json.id}/apply`)).status, 200);
+  const { items, nextCursor } = (await large.get('/v1/transfers?include=drafts&adequate=yes&limit=200')).json;
+  t.ok(items.length < 200, 'fewer than the limit');
+  t.type(nextCursor, 'string', 'and yet not the last page');
+  const expected = entries
+    .filter(({ transfers }) => transfers[0]!.country === 'CH')
+    .map((each) => `${each.reference} l`);
+  t.strictSame((await maker(large).rows('&include=drafts&adequate=yes')).sort(), expected.sort());
+});
+
 t.test('auditors see what is approved, strangers nothing', async (t) => {
   const auditor = await service.client('transfers', 'auditor');
   t.equal((await auditor.get('/v1/transfers')).text, (await client.get('/v1/transfers')).text);

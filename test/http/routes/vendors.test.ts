@@ -1,11 +1,13 @@
 /** Vendors of the catalogue: recipients made from them, compared with them, and one replaced by another everywhere. */
 import t from 'tap';
+import { buildApp } from '../../../src/app.ts';
 import type { Content } from '../../../src/article30/definition.ts';
 import { catalogueSource } from '../../../src/article30/vendor-suggestions.ts';
+import type { Pool } from '../../../src/db/connection.ts';
 import { createJudge } from '../../../src/http/validation.ts';
 import { asOf, factsVersion } from '../../../src/reference/facts.ts';
 import { vendor } from '../../../src/reference/vendors.ts';
-import { type Answer, type Client, startService } from '../../service.ts';
+import { type Answer, type Client, clientOf, startService } from '../../service.ts';
 
 t.setTimeout(120_000);
 
@@ -395,6 +397,43 @@ t.test('what was changed since the plan outdates it', async (t) => {
   const anew = (await client.post('/v1/recipients/ref:old/replace', { by: 'ref:new' })).json;
   t.equal((await client.post(`/v1/imports/${anew.id}/apply`)).status, 200);
   t.match(await read('systems/ref:b'), { notes: 'changed' }, 'what was changed meanwhile is kept');
+});
+
+t.test('what somebody changes while the plan is made is kept', async (t) => {
+  const { client, made, read, patched } = await someone();
+  await made('recipients', { name: 'Old', reference: 'old' });
+  const { id } = await made('recipients', { name: 'New', reference: 'new' });
+  await made('systems', { name: 'Shop', reference: 'shop', hostedById: 'ref:old' });
+  // Between the reading of what names the recipient and the comparing.
+  let changed = 0;
+  const { pool } = service;
+  const main: Pool = {
+    query: pool.query.bind(pool),
+    close: pool.close.bind(pool),
+    stats: pool.stats,
+    async transaction(options, work) {
+      let reads = false;
+      const result = await pool.transaction(options, (session) =>
+        work({
+          query: session.query.bind(session),
+          simple: session.simple.bind(session),
+          values(text, ...rest) {
+            reads ||= text.includes('v.content from resource r');
+            return session.values(text, ...rest);
+          },
+        }),
+      );
+      if (reads && changed++ === 0) await patched('systems/ref:shop', { description: 'Sells.' });
+      return result;
+    },
+  };
+  const app = await buildApp(service.config, { main, reads: pool });
+  t.teardown(() => app.close());
+  const planned = await clientOf(app, client.token).post('/v1/recipients/ref:old/replace', { by: 'ref:new' });
+  t.equal(planned.status, 201);
+  t.ok(changed > 0, 'it was changed meanwhile');
+  t.equal((await client.post(`/v1/imports/${planned.json.id}/apply`)).status, 200);
+  t.match(await read('systems/ref:shop'), { description: 'Sells.', hostedById: id });
 });
 
 t.test('where blocks are approved by somebody, the replacement waits for them', async (t) => {
