@@ -1,6 +1,13 @@
 /** The sample register of Certometer against its policy; what it has in common with the others stands in `sample.ts`. */
 import t from 'tap';
-import type { DataCategory, LegalBasis, ProcessingActivity, Recipient } from '../../src/article30/index.ts';
+import type {
+  DataCategory,
+  LegalBasis,
+  ProcessingActivity,
+  Purpose,
+  Recipient,
+  System,
+} from '../../src/article30/index.ts';
 import { readSample, testSample } from './sample.ts';
 
 const sample = readSample('certometer');
@@ -20,9 +27,11 @@ testSample(sample, {
     'securityMeasureIds',
   ],
   grounds: ['consent', 'consent'],
-  // What a register has no field for: the care that is promised, and that the policy may change.
+  // What a register has no field for: care, accountability, options on the use of data, and that the policy may change.
   promises: [
     ['scope', [2]],
+    ['controller', [3]],
+    ['rights', [3]],
     ['amendments', [73]],
   ],
 });
@@ -65,7 +74,7 @@ t.test('what the policy says stands in its field', async (t) => {
     ['non-identifying', 'personal-information'],
   );
 
-  const [payments] = [activity('payments')];
+  const payments = activity('payments');
   t.same(
     payments.dataLines?.map(({ lineId }) => lineId),
     ['account', 'card-digits', 'personal-information'],
@@ -82,6 +91,32 @@ t.test('what the policy says stands in its field', async (t) => {
   }
   t.equal(named.length, activities.length - 2);
   t.equal(payments.recipients?.[0]?.recipientId, 'ref:certometer-payment-gateways');
+
+  const possible = [
+    ...['notifications', 'business-needs', 'requested-information', 'account', 'marketing', 'user-transactions'],
+    'behaviour-analysis',
+  ];
+  for (const name of possible)
+    t.match(activity(name).description, /^Personal information may be used to /, `${name}: may, not does`);
+  const aims: [RegExp, string[]][] = [
+    [/to provide and manage the services/, ['registration', 'payments', 'support']],
+    [/to improve the services/, ['personalisation', 'usage-trends', 'development']],
+  ];
+  for (const [aim, names] of aims)
+    for (const name of names) t.match(sample.one<Purpose>('purpose', name).description, aim, `${name}: its aim`);
+  t.match(sample.one<System>('system', 'website').description, /property of Certometer/);
+
+  const unsaid = ['ref:certometer-ip-address', 'ref:certometer-geographic-location'];
+  const measured = activities
+    .flatMap(({ dataLines = [] }) => dataLines)
+    .filter(({ dataCategoryId }) => unsaid.includes(dataCategoryId));
+  t.equal(measured.length, 5, 'IP address and location in the activities that have them');
+  for (const { lineId, sources = [] } of measured)
+    t.same(
+      sources.map(({ kind }) => kind),
+      sources.map(() => undefined),
+      `${lineId}: whether it is given or observed is left open`,
+    );
 
   const [contact] = activity('engagement').purposes ?? [];
   t.match(contact?.optOut, /whether or not .* DND, DNC or NCPR/, 'a registration against calls does not help');
@@ -111,10 +146,19 @@ t.test('what the policy says stands in its field', async (t) => {
   const own = activities.flatMap(({ dataLines = [] }) => dataLines).filter(({ required }) => required === false);
   t.ok(own.length > 0, 'users may decline');
   t.same(
+    activities
+      .filter(({ dataLines = [] }) => dataLines.some(({ required }) => required !== false))
+      .map(({ name }) => name),
+    ['Data of contacts of users', 'Understanding of users'],
+    'all that is said to come from users is given of their own will',
+  );
+  t.same(
     notice.rights?.map(({ right }) => right),
     ['access', 'rectification', 'erasure', 'restriction', 'objection', 'portability', 'withdrawalOfConsent'],
   );
   for (const { right, exceptions } of notice.rights?.slice(0, -1) ?? [])
     t.match(exceptions, /^Depending on the location/, `${right}: not everywhere`);
-  t.match(sample.controllers, [{ reference: 'certometer', contact: { email: 'support@certometer.com' } }]);
+  t.match(sample.controllers, [
+    { reference: 'certometer', contact: { email: 'support@certometer.com', other: /questions about the policy/ } },
+  ]);
 });

@@ -130,10 +130,16 @@ t.test('what the policy says stands in its field', async (t) => {
   }
   const { dataLines: collected = [] } = activity('access');
   t.match(collected[0]?.sources, [{ description: /when the services are used/ }]);
+  const payment = activities.map(({ name, recipients = [] }) => ({
+    name,
+    line: recipients.find(({ recipientId }) => recipientId === 'ref:examera-payment-providers'),
+  }));
+  for (const { name, line } of payment)
+    t.equal(line?.circumstances, 'Personal data may be shared.', `${name}: payment providers, for whatever purpose`);
   t.same(
-    activities.filter(({ recipients = [] }) => recipients.length > 2).map(({ name }) => name),
+    payment.filter(({ line }) => line?.dataCategoryIds || line?.purpose).map(({ name }) => name),
     ['Orders, payments and invoices'],
-    'payment providers where payments are',
+    'what they process is said of payment data only',
   );
 
   t.match(sample.one<System>('system', 'hosting'), { countries: ['EU'], locationNote: /^Primarily/ });
@@ -150,8 +156,10 @@ t.test('what the policy says stands in its field', async (t) => {
     language: 'en',
     laws: [/GDPR/],
     complaintAuthorities: ['FR-CNIL'],
-    cookies: { used: true, consent: 'byUse', refusal: /browser/ },
+    cookies: { consent: 'byUse', refusal: /browser/ },
   });
+  t.equal(notice.cookies?.used, undefined, 'the site may use cookies, which does not say that it does');
+  t.match(activity('cookies').description, /^The site may use cookies/);
   const rights = notice.rights ?? [];
   t.same(
     rights.map(({ right }) => right),

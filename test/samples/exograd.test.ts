@@ -44,7 +44,13 @@ t.test('what the policy says stands in its field', async (t) => {
   ])
     t.same(activity(name).means, ['manual', 'automated'], `${name}: by hand or automatically`);
   t.equal(activity('obligations-legales').means, undefined, 'said of these uses only');
-  t.same(retentions('consultation-des-sites'), [{ period: 'P1Y' }], 'visitors: one year');
+  const [visitors, ...otherVisitors] = retentions('consultation-des-sites');
+  t.match(
+    visitors,
+    { period: 'P1Y', exceptions: [/prescrivent la conservation/] },
+    'visitors: one year, and as prescribed',
+  );
+  t.same([visitors?.maximum, visitors?.startsOn, otherVisitors], [undefined, undefined, []]);
   let customerLines = 0;
   for (const { name, dataLines } of activities) {
     for (const { dataSubjectCategoryIds, retention } of dataLines ?? []) {
@@ -107,6 +113,11 @@ t.test('what the policy says stands in its field', async (t) => {
   t.ok(rights[2]?.exceptions, 'not everything is erased');
   t.match(notice, { complaintAuthorities: ['FR-CNIL'], language: 'fr', lastChangedOn: '2022-12-26' });
   t.match(sample.controllers, [
-    { reference: 'exograd', registerKept: true, contact: { email: 'contact@exograd.com' } },
+    {
+      reference: 'exograd',
+      registerKept: true,
+      contact: { email: 'contact@exograd.com' },
+      notes: /information complémentaire/,
+    },
   ]);
 });

@@ -8,7 +8,7 @@ const { activities, notice } = sample;
 const activity = (name: string) => sample.one<ProcessingActivity>('processingActivity', name);
 
 testSample(sample, {
-  stated: ['required', 'means', 'optOut', 'cookies', 'declaredNone'],
+  stated: ['required', 'means', 'optOut', 'declaredNone'],
   grounds: [],
   promises: [['noSale', [43]]],
 });
@@ -34,7 +34,12 @@ t.test('what the policy leaves open stays open', async (t) => {
   t.same([role, publicBody, country, vendor], [undefined, undefined, undefined, undefined]);
   const { dataCategoryIds } = activity('examens').recipients?.[0] ?? {};
   t.same(dataCategoryIds, ['ref:point3-certaines-donnees'], 'some data are disclosed, which is not stated');
-  t.same(notice.cookies, { used: true }, 'whether consent is asked is not stated');
+  t.equal(
+    notice.cookies,
+    undefined,
+    'cookies may be used: whether they are is not stated, nor whether consent is asked',
+  );
+  t.match(notice.notes, /cookies peuvent servir/);
   t.same([notice.complaintAuthorities, notice.laws, notice.lastChangedOn], [undefined, undefined, undefined]);
 });
 
@@ -45,7 +50,10 @@ t.test('what the policy says stands in its field', async (t) => {
   });
   for (const each of activities) {
     if (each === activity('examens')) continue;
-    t.same(each.declaredNone, ['recipients'], `${each.name}: data are disclosed in no other way`);
+    // The team is listed where it is contacted; a list cannot stand beside the word that there is none.
+    const none = each === activity('demandes') ? 'otherRecipients' : 'recipients';
+    t.equal(each.recipients === undefined, none === 'recipients', `${each.name}: a list, or none`);
+    t.same(each.declaredNone, [none], `${each.name}: data are disclosed in no other way`);
     const roles = each.recipients?.map(
       ({ recipientId }) => sample.one<Recipient>('recipient', recipientId.replace('ref:point3-', '')).role,
     );
@@ -53,7 +61,9 @@ t.test('what the policy says stands in its field', async (t) => {
   }
 
   // Some data go to the chamber; a device and accounts are what others may be associated with.
-  const apart = ['certaines-donnees', 'appareil', 'comptes-externes'].map((key) => `ref:point3-${key}`);
+  const apart = ['certaines-donnees', 'appareil', 'compte-associe', 'comptes-externes'].map(
+    (key) => `ref:point3-${key}`,
+  );
   const collected = sample
     .all<DataCategory>('dataCategory')
     .map(({ reference }) => `ref:${reference}`)
@@ -87,8 +97,8 @@ t.test('what the policy says stands in its field', async (t) => {
     ['provenance', 'recherche', 'interaction', 'frequentation', 'activites-en-ligne'],
   );
   t.same(
-    dataLines.filter(({ lineId }) => ['compte', 'appareil', 'comptes-externes'].includes(lineId ?? '')).length,
-    3,
+    dataLines.filter(({ sources }) => sources === undefined).map(({ dataCategoryId }) => dataCategoryId),
+    ['compte-associe', 'appareil', 'comptes-externes'].map((key) => `ref:point3-${key}`),
     'what is collected may be associated with these',
   );
 

@@ -18,15 +18,17 @@ const recipient = (name: string) => sample.one<Recipient>('recipient', name);
 testSample(sample, {
   stated: [
     ...['countries', 'processingCountries', 'email', 'url', 'publicBody', 'locationNote', 'hostedById', 'laws', 'kind'],
-    ...['particularInquiry', 'consent', 'claimedNonPersonal', 'objectives', 'criteria', 'afterwards', 'cookies'],
+    ...['consent', 'claimedNonPersonal', 'objectives', 'criteria', 'afterwards', 'cookies'],
     ...['securityMeasureIds', 'responseTime', 'identityCheck', 'complaintAuthorities', 'declaredNone'],
   ],
   grounds: ['consent'],
-  // What the policy is for, and what QWERIO promises.
+  // What the policy is for, what QWERIO holds dear, and what it promises.
   promises: [
+    ['security', [5]],
     ['scope', [5]],
     ['scope', [5]],
     ['noSale', [46]],
+    ['other', [58]],
     ['security', [106]],
     ['security', [108]],
     ['amendments', [112]],
@@ -55,6 +57,8 @@ t.test('what the policy leaves open stays open', async (t) => {
   t.ok(sample.all<DataCategory>('dataCategory').every(({ kind }) => kind === undefined));
   t.same(notice.cookies, { consent: 'beforehand' }, 'whether the site sets cookies of its own is not stated');
   t.equal(notice.lastChangedOn, undefined, 'the policy has no date');
+  const { consent } = sample.one<LegalBasis>('legalBasis', 'consent');
+  t.equal(consent, undefined, 'registering, or filling in a form, and agreeing: no means of consent is exactly that');
 
   let lines = 0;
   for (const { name, dataLines } of activities) {
@@ -71,11 +75,17 @@ t.test('what the policy says stands in its field', async (t) => {
   t.match(sample.controllers, [
     { registerKept: true, contact: { email: 'contact@qwerio.net', url: 'https://qwerio.net/contact/' } },
   ]);
-  t.equal(
-    sample.one<LegalBasis>('legalBasis', 'consent').consent?.obtainedBy,
-    'useOfService',
-    'consent by registering',
+  const { ground, description } = sample.one<LegalBasis>('legalBasis', 'consent');
+  t.equal(ground, 'consent');
+  t.match(description, /^By registering .* or by filling in a contact form .* agrees and accepts/, 'how it is given');
+  t.match(description, /Whoever consents keeps the right/);
+
+  const main = activities.flatMap(({ name, purposes }) =>
+    (purposes ?? []).filter((purpose) => 'main' in purpose).map(({ lineId }) => [name, lineId]),
   );
+  t.same(main, [[activity('information').name, 'for-relevant-information']], 'the policy calls one purpose main');
+  t.match(activity('accounts').description, /^People register for training courses\. Whoever registers on/);
+  t.match(activity('payments').description, /may be disclosed, when that is required, for verification\.$/);
 
   for (const name of ['accounts', 'information', 'improvement']) {
     const lines = activity(name).dataLines ?? [];
@@ -104,8 +114,12 @@ t.test('what the policy says stands in its field', async (t) => {
   t.equal(withAuthorities.length, 6);
   for (const { name, recipients, declaredNone, systemIds } of withAuthorities) {
     const line = recipients?.find(({ recipientId }) => recipientId === 'ref:qwerio-authorities');
-    t.equal(line?.particularInquiry, true, `${name}: authorities only in a particular inquiry`);
-    t.match(line?.circumstances, /tell the people concerned/, `${name}: who are told of the request`);
+    t.equal(line?.particularInquiry, undefined, `${name}: whether in a particular inquiry is not said`);
+    t.match(
+      line?.circumstances,
+      /tell the people concerned at once when an administrative or judicial authority asks/,
+      `${name}: who are told of any request`,
+    );
     t.ok(declaredNone?.includes('otherRecipients'), `${name}: nobody but those listed`);
     const listed = recipients?.map(({ recipientId }) => recipientId) ?? [];
     for (const each of ['own-use', 'subcontractors', 'telecommunications-company', 'legal-claims', 'ovh'])
@@ -114,6 +128,7 @@ t.test('what the policy says stands in its field', async (t) => {
       t.ok(systemIds?.includes(`ref:qwerio-${each}`), `${name}: ${each} in France`);
   }
   t.equal(recipient('authorities').publicBody, true);
+  t.match(recipient('authorities').notes, /particular inquiry.*left open/, 'the notes tell what is not said');
   t.equal(recipient('own-use').role, 'internal');
   t.ok(activity('payments').recipients?.some(({ recipientId }) => recipientId === 'ref:qwerio-credit-card-companies'));
 
@@ -124,6 +139,12 @@ t.test('what the policy says stands in its field', async (t) => {
     'what is said to be anonymous is listed, with the claim',
   );
   t.match(activity('audience-measurement').recipients, [{ recipientId: 'ref:qwerio-plausible' }]);
+  for (const name of ['audience-measurement', 'site-operation'])
+    t.match(
+      activity(name).notes,
+      /not to transfer them outside .* of all its data, and not of/,
+      `${name}: said of all`,
+    );
   t.match(activity('audience-measurement').description, /internal collaborators are excluded/);
 
   for (const { name, securityMeasureIds } of activities) {
