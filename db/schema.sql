@@ -60,7 +60,10 @@ create table import_plan (
   warnings integer not null,
   problems text not null,
   actor_id uuid not null,
-  created_at timestamp(3) with time zone not null
+  created_at timestamp(3) with time zone not null,
+  bytes bigint not null,
+  applied_at timestamp(3) with time zone,
+  applied_by uuid
 );
 create table link (
   tenant_id uuid not null,
@@ -155,6 +158,7 @@ alter table idempotency add constraint idempotency_key_length CHECK (((length(ke
 alter table idempotency add constraint idempotency_pkey PRIMARY KEY (tenant_id, actor_id, key);
 alter table import_item add constraint import_item_pkey PRIMARY KEY (tenant_id, plan_id, number);
 alter table import_item add constraint import_item_version_form CHECK ((version >= 0));
+alter table import_plan add constraint import_plan_applied CHECK ((((state = 'applied'::text) = (applied_at IS NOT NULL)) AND ((state = 'applied'::text) = (applied_by IS NOT NULL))));
 alter table import_plan add constraint import_plan_flawless CHECK (((state = 'planned'::text) OR (errors = 0)));
 alter table import_plan add constraint import_plan_pkey PRIMARY KEY (tenant_id, plan_id);
 alter table import_plan add constraint import_plan_state_known CHECK ((state = ANY (ARRAY['planned'::text, 'applied'::text])));
@@ -777,11 +781,11 @@ grant insert, select, update (valid_to) on table approved_span to :service;
 grant delete, insert, select on table facet to :service;
 grant delete, insert, select on table idempotency to :service;
 grant insert, select on table import_item to :service;
-grant insert, select, update (state) on table import_plan to :service;
+grant delete, insert, select, update (applied_at), update (applied_by), update (state) on table import_plan to :service;
 grant delete, insert, select, update on table link to :service;
 grant select on table migration to :service;
 grant delete, insert, select, update on table resource to :service;
-grant insert, select, update (state), update (completed_by) on table review to :service;
+grant insert, select, update (assignee), update (completed_by), update (due_on), update (state) on table review to :service;
 grant insert, select on table revision to :service;
 grant select on table tenant to :service;
 grant select, update on table tenant_head to :service;

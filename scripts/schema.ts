@@ -101,7 +101,7 @@ const revoked = `
 
 /** What others than the owner may do, from the access lists of the schema, of tables, their columns, and functions. */
 const granted = `
-  select format('grant %s on %s to %s;', string_agg(lower(privilege) || columns, ', ' ${byName('privilege')}), object, grantee) from (
+  select format('grant %s on %s to %s;', string_agg(lower(privilege) || columns, ', ' ${byName('privilege', 'columns')}), object, grantee) from (
     select 'schema public', '', n.nspowner, a.* from pg_namespace n cross join aclexplode(n.nspacl) a where ${ours} and a.grantee <> 0
     union all
     select format('table %I', c.relname), '', c.relowner, a.* from ${relations} cross join aclexplode(c.relacl) a

@@ -55,14 +55,17 @@ t.test('the day goes as it is told', async (t) => {
     ['completed: changed', 'completed: changed', 'completed: nothingToChange'],
     'and completed',
   );
+  t.match(said, /update {2}processingActivity {2}OVHcloud takes the place of Vultr/, 'and why it was changed');
 
   const [then, now] = await Promise.all(['then.csv', 'now.csv'].map((name) => readFile(join(folder, name), 'utf8')));
   t.equal(then, before, 'what the authority gets of the morning is what the register said then, to the byte');
   t.strictSame(rowsNaming(then!, 'Vultr'), vultrBefore);
   t.strictSame(rowsNaming(then!, 'OVHcloud'), []);
   t.ok(rowsNaming(now!, 'OVHcloud').length > 0);
+  // By its key: notes of other blocks still tell of it, in words.
+  t.ok(rowsNaming(then!, '[exograd-vultr]').length > 0);
   t.strictSame(
-    rowsNaming(now!, 'Vultr').filter((row) => !rowsNaming(now!, 'OVHcloud').includes(row)),
+    rowsNaming(now!, '[exograd-vultr]').filter((row) => !rowsNaming(now!, 'OVHcloud').includes(row)),
     [],
     'Vultr is named only where the published notice still names it',
   );

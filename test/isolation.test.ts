@@ -288,7 +288,7 @@ t.test('through every operation a stranger meets what never existed', async (t) 
         [
           'a controller behind a client',
           (key: string) => {
-            const body = { actsAs: 'processor', onBehalfOf: [key] };
+            const body = { actsAs: 'processor', onBehalfOfIds: [key] };
             return stranger.call('PUT', `${served}/${mine}`, { body, headers: { 'if-match': '*' } });
           },
           422,
@@ -629,9 +629,9 @@ const grants: Record<string, string[]> = {
   facet: ['SELECT', 'INSERT', 'DELETE'],
   approved_span: ['SELECT', 'INSERT', 'UPDATE valid_to'],
   idempotency: ['SELECT', 'INSERT', 'DELETE'],
-  import_plan: ['SELECT', 'INSERT', 'UPDATE state'],
+  import_plan: ['SELECT', 'INSERT', 'DELETE', 'UPDATE state', 'UPDATE applied_at', 'UPDATE applied_by'],
   import_item: ['SELECT', 'INSERT'],
-  review: ['SELECT', 'INSERT', 'UPDATE state', 'UPDATE completed_by'],
+  review: ['SELECT', 'INSERT', 'UPDATE state', 'UPDATE due_on', 'UPDATE assignee', 'UPDATE completed_by'],
 };
 
 /** Tables that belong to no tenant, and keys that no tenant leads: what tenants are found by, before one is known. */

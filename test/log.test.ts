@@ -82,7 +82,7 @@ class Story {
   }
 
   async settings(body: object): Promise<void> {
-    const answer = await this.#sent('PUT', '/v1/settings', body, any);
+    const answer = await this.#sent('PATCH', '/v1/settings', body, any);
     const version = answer.json.version as number;
     const { text } = await this.#client.get('/v1/settings');
     const sequence = Number(answer.headers['log-sequence']);
@@ -144,7 +144,7 @@ async function live(t: Test, client: Client): Promise<Done[]> {
   const measure = await story.create('securityMeasure', 'security-measures', { name: 'Keys', reference: 'keys' });
   await story.change('patch', activity, { systemIds: [system.id], securityMeasureIds: [measure.id] });
   await story.step('approve', activity, { includeReferenced: true }, reason('All three'), [system, measure]);
-  await story.settings({});
+  await story.settings({ buildingBlockApproval: 'automatic' });
 
   const idle = await story.create('dataCategory', 'data-categories', { name: 'Idle', reference: 'idle' });
   await story.step('archive', idle);

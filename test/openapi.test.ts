@@ -71,6 +71,38 @@ t.test('every operation is named, described, and answers with named components',
   t.same(flaws, []);
 });
 
+t.test('the document asks for If-Match where a request without it is 428', async (t) => {
+  const document = documentOf(app) as unknown as Json & { paths: Record<string, Record<string, Json>> };
+  const needed = new Map<string, boolean>();
+  for (const methods of Object.values(document.paths)) {
+    for (const { operationId, parameters = [] } of Object.values(methods)) {
+      const header = (parameters as Json[])
+        .map((each) => resolve(document, each))
+        .find(({ name }) => name === 'if-match');
+      if (header !== undefined) needed.set(String(operationId), header.required === true);
+    }
+  }
+  const named = (wanted: boolean) => [...needed].flatMap(([id, is]) => (is === wanted ? [id] : []));
+  t.comment(`${named(true).length} need it, with ${named(false).length} it depends`);
+  for (const id of [
+    'approveController',
+    'deletePurpose',
+    'retireProcessingActivity',
+    'completeReview',
+    'updateSettings',
+  ]) {
+    t.equal(needed.get(id), true, id);
+  }
+  t.ok(named(true).length > 50);
+  t.same(
+    named(false).filter((id) => !/^(replace|update)/.test(id)),
+    [],
+    'only what may create can do without',
+  );
+  t.equal(needed.get('replaceProcessorClient'), false);
+  t.equal(needed.get('updateRecipient'), false);
+});
+
 t.test('every reference leads somewhere, every property is described', async (t) => {
   const document = documentOf(app);
   const dangling: string[] = [];

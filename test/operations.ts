@@ -106,7 +106,7 @@ export const heldOf = ({ type }: ResourceDefinition): number => (type === 'contr
 export async function hold(caller: Client, prefix: string, word: string, settings: object = {}): Promise<Holding> {
   const examples = new Map<string, Content>();
   const body = { buildingBlockApproval: 'required', ...settings };
-  await succeed(caller.call('PUT', '/v1/settings', { body, headers: unconditional }));
+  await succeed(caller.call('PATCH', '/v1/settings', { body, headers: unconditional }));
   const controller = collections.find(({ type }) => type === 'controller')!;
   const named = { ...client, reference: `${prefix}${client.reference}`, name: `${word} ${client.name}` };
   await approve(caller, controller, await succeed(caller.post(`/v1/${controller.path}`, named)));
@@ -171,6 +171,8 @@ function approve(client: Client, { path }: ResourceDefinition, { id }: Content):
 let count = 0;
 /** A reference that nobody has. */
 export const freshReference = (): string => `fresh-${++count}`;
+/** An interval of reviews that the settings of nobody have just now. */
+const freshInterval = (): string => `P${31 + (++count % 3000)}D`;
 
 /** A draft of its own, with the content of the example. */
 export function draft({ client, ...words }: Holding, definition: ResourceDefinition): Promise<Content> {
@@ -235,8 +237,9 @@ const preparations: Record<string, Preparation> = {
   'GET /v1/settings': nothing,
   'PUT /v1/settings': async ({ client }) => {
     const { updatedAt: _updatedAt, version: _version, ...settings } = await succeed(client.get('/v1/settings'));
-    return { headers: unconditional, body: { ...settings, reviewInterval: `P${++count}D` } };
+    return { headers: unconditional, body: { ...settings, reviewInterval: freshInterval() } };
   },
+  'PATCH /v1/settings': () => ({ headers: unconditional, body: { reviewInterval: freshInterval() } }),
   'GET /v1/changes': nothing,
   'GET /v1/log': nothing,
   'GET /v1/register': nothing,
@@ -274,6 +277,10 @@ const preparations: Record<string, Preparation> = {
   'GET /v1/reviews': nothing,
   'POST /v1/reviews': ({ prefix, word }) => ({ body: reviewOf(prefix, `${word}: ${freshReference()}`) }),
   'GET /v1/reviews/{key}': ({ examples }) => ({ target: examples.get('review')! }),
+  'PATCH /v1/reviews/{key}': async (holding) => ({
+    target: await asked(holding, freshReference()),
+    body: { dueOn: '2027-02-28', assignee: 'Legal' },
+  }),
   'POST /v1/reviews/{key}/complete': async (holding) => ({
     target: await asked(holding, freshReference()),
     body: { outcome: 'changed' },

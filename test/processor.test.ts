@@ -74,8 +74,14 @@ const provided = {
 await bring(provider, provided, '&role=processor');
 await approveAll(provider, 'processor-activities');
 
-const put = (activity: number, key: string, body: Content = {}, headers: Record<string, string> = unconditional) =>
-  provider.call('PUT', `/v1/processor-activities/ref:activity-${activity}/clients/${key}`, { body, headers });
+/** Adds a client; where there is one already, it is replaced as it is. */
+async function put(activity: number, key: string, body: Content = {}, headers?: Record<string, string>) {
+  const url = `/v1/processor-activities/ref:activity-${activity}/clients/${key}`;
+  const answer = await provider.call('PUT', url, { body, headers: headers ?? {} });
+  return answer.status === 428 && headers === undefined
+    ? provider.call('PUT', url, { body, headers: unconditional })
+    : answer;
+}
 
 /** What a register says of the clients of its activities: by activity and client, name, e-mail and end. */
 type Clients = Map<string, string>;
@@ -268,14 +274,14 @@ t.test('a client whose time is over is shown with its dates', async (t) => {
 });
 
 t.test('what is said of a client must fit together', async (t) => {
-  const agency = { actsAs: 'processor', onBehalfOf: ['ref:client-0005', 'ref:client-0006'] };
+  const agency = { actsAs: 'processor', onBehalfOfIds: ['ref:client-0005', 'ref:client-0006'] };
   t.equal((await put(2, 'ref:client-0074', agency)).status, 200);
   const { json } = await provider.get('/v1/register/entries/ref:activity-2?role=processor');
   const behind = Object.values<Content>(json.blocks.controller).map(({ reference }) => reference);
   t.ok(behind.includes('client-0005') && behind.includes('client-0006'), 'the controllers behind it come with it');
   for (const [title, body] of [
-    ['a controller acts for nobody', { actsAs: 'controller', onBehalfOf: ['ref:client-0005'] }],
-    ['nobody acts for itself', { actsAs: 'processor', onBehalfOf: ['ref:client-0074'] }],
+    ['a controller acts for nobody', { actsAs: 'controller', onBehalfOfIds: ['ref:client-0005'] }],
+    ['nobody acts for itself', { actsAs: 'processor', onBehalfOfIds: ['ref:client-0074'] }],
     ['a contract ends after it begins', { contract: { signedOn: '2026-02-01', expiresOn: '2026-01-31' } }],
   ] as const) {
     const { status, json: problem } = await put(2, 'ref:client-0074', body);
@@ -283,7 +289,7 @@ t.test('what is said of a client must fit together', async (t) => {
     t.equal(problem.errors.length, 1, problem.detail);
   }
   t.equal((await put(2, 'ref:nobody')).status, 404);
-  t.equal((await put(2, 'ref:client-0074', { onBehalfOf: ['ref:nobody'], actsAs: 'processor' })).status, 422);
+  t.equal((await put(2, 'ref:client-0074', { onBehalfOfIds: ['ref:nobody'], actsAs: 'processor' })).status, 422);
 });
 
 t.test('the clients of an activity, page by page', async (t) => {
@@ -384,8 +390,8 @@ t.test('who is not served: the processor itself, and nobody new when the work ha
 
   const ending = '/v1/processor-activities/ref:ending';
   await provider.post('/v1/processor-activities', { reference: 'ending', name: 'Ending', processorId: 'ref:provider' });
-  const client = (reference: string, body: Content = {}) =>
-    provider.call('PUT', `${ending}/clients/ref:${reference}`, { body, headers: unconditional });
+  const client = (reference: string, body: Content = {}, headers: Record<string, string> = {}) =>
+    provider.call('PUT', `${ending}/clients/ref:${reference}`, { body, headers });
   t.equal((await client('client-0001')).status, 201);
   const step = (word: string, body: Content = {}) =>
     provider.call('POST', `${ending}/${word}`, { body, headers: unconditional });
@@ -394,7 +400,11 @@ t.test('who is not served: the processor itself, and nobody new when the work ha
   const refused = await client('client-0002');
   t.equal(refused.status, 409);
   t.match(refused.json.type, /state-conflict$/);
-  t.equal((await client('client-0001', { until: '2026-10-31' })).status, 200, 'who was served is told of still');
+  t.equal(
+    (await client('client-0001', { until: '2026-10-31' }, unconditional)).status,
+    200,
+    'who was served is told of still',
+  );
 
   const importing = async (activity: string, controller: string, more: Content = {}) => {
     const block = { processorActivityId: `ref:${activity}`, controllerId: `ref:${controller}`, ...more };
@@ -402,9 +412,13 @@ t.test('who is not served: the processor itself, and nobody new when the work ha
     const { json } = await provider.post('/v1/imports?source=register&role=processor', file);
     return json.problems.map(({ severity, code }: Content) => `${severity} ${code}`);
   };
-  t.same(await importing('activity-4', 'provider'), ['error contradiction'], 'nor by an import');
-  t.same(await importing('ending', 'client-0002'), ['error state-conflict']);
-  t.same(await importing('ending', 'client-0001', { until: '2026-09-30' }), []);
+  t.same(
+    await importing('activity-4', 'provider'),
+    ['error contradiction', 'warning approved-at-once'],
+    'nor by an import',
+  );
+  t.same(await importing('ending', 'client-0002'), ['error state-conflict', 'warning approved-at-once']);
+  t.same(await importing('ending', 'client-0001', { until: '2026-09-30' }), ['warning approved-at-once']);
 });
 
 t.test('the record of a processor names those who act as processors', async (t) => {
@@ -453,7 +467,7 @@ t.test('a thousand clients are approved at once, by somebody else', async (t) =>
   const clients = Object.entries(blocks.processorClient).filter(([key]) => key.startsWith('0-'));
   const part = { controllers, blocks: { ...blocks, processorClient: Object.fromEntries(clients) }, entries: [entry] };
   const settings = { buildingBlockApproval: 'required', fourEyes: true };
-  t.equal((await dpo.call('PUT', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
+  t.equal((await dpo.call('PATCH', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
   await bring(dpo, part, '&role=processor');
 
   const activity = '/v1/processor-activities/ref:activity-0';
@@ -525,7 +539,7 @@ t.test('where building blocks wait for approval, clients wait as well', async (t
   const approver = await service.client('careful', 'approver');
   const dpo = await service.client('careful', 'dpo');
   const settings = { buildingBlockApproval: 'required', fourEyes: true };
-  t.equal((await dpo.call('PUT', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
+  t.equal((await dpo.call('PATCH', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
   for (const reference of ['provider', 'beta', 'gamma']) {
     await editor.post('/v1/controllers', { reference, name: reference, contact: { email: `${reference}@a.example` } });
   }
@@ -575,3 +589,80 @@ t.test('where building blocks wait for approval, clients wait as well', async (t
   t.equal((await approve(approver, gamma)).status, 200, 'approved already: nothing to do');
   t.equal((await approve(approver, 'processor-activities/ref:hosting/clients/ref:provider')).status, 404);
 });
+
+t.test('a client is added, or replaced, as the conditions of the request say', async (t) => {
+  const { client, url } = await serving('conditions');
+  const put = (body: Content, headers: Record<string, string> = {}) => client.call('PUT', url, { body, headers });
+  for (const match of ['"7"', '*']) {
+    const none = await put({}, { 'if-match': match });
+    t.equal(none.status, 412, `If-Match: ${match} where there is none`);
+    t.match(none.json.type, /precondition-failed$/);
+  }
+  t.equal((await put({}, { 'if-none-match': '"1"' })).status, 400);
+  t.equal((await client.get(url)).status, 404, 'nothing was added');
+  const added = await put({ actsAs: 'controller' }, { 'if-none-match': '*' });
+  t.equal(added.status, 201);
+  const twice = await put({ actsAs: 'controller' }, { 'if-none-match': '*' });
+  t.equal(twice.status, 412, 'there is one already');
+  t.equal(twice.json.currentVersion, 1);
+  t.equal((await put({ since: '2026-01-01' })).status, 428);
+  t.equal((await put({ since: '2026-01-01' }, { 'if-match': '"7"' })).status, 412);
+  t.equal((await put({ since: '2026-01-01' }, { 'if-match': '"1"' })).json.version, 2);
+});
+
+t.test('what was read of a client can be sent back', async (t) => {
+  const { client, url, activity } = await serving('sent-back');
+  await client.call('PUT', url, { body: { actsAs: 'controller' } });
+  const put = (body: Content) => client.call('PUT', url, { body, headers: { 'if-match': '*' } });
+  const { json: read } = await client.get(url);
+  const [listed] = (await client.get(`/v1/processor-activities/${activity.id}/clients`)).json.items;
+  for (const body of [read, listed, { ...read, controllerId: 'ref:served', processorActivityId: 'ref:work' }]) {
+    const same = await put(body);
+    t.equal(same.status, 200, same.text);
+    t.strictSame(same.json, read, 'nothing changes');
+  }
+  const changed = await put({ ...listed, since: '2026-01-01' });
+  t.match(changed.json, { version: 2, since: '2026-01-01', controllerId: read.controllerId });
+  const { id: other } = (await client.get('/v1/controllers/ref:host')).json;
+  for (const [member, value] of [
+    ['controllerId', other],
+    ['controllerId', 'ref:host'],
+    ['controllerId', 'ref:nobody'],
+    ['processorActivityId', 'ref:elsewhere'],
+    ['processorActivityId', read.id],
+    ['reference', 'another'],
+  ]) {
+    const refused = await put({ ...read, [member]: value });
+    t.equal(refused.status, 422, `${member}: ${value}`);
+    t.match(refused.json.errors, [{ in: 'body', pointer: `/${member}`, code: 'contradiction' }]);
+  }
+  t.strictSame((await client.get(url)).json, changed.json);
+});
+
+t.test('a processor activity cannot go to one of its own clients', async (t) => {
+  const { client, url, activity } = await serving('own-client');
+  await client.call('PUT', url, { body: {} });
+  const target = `/v1/processor-activities/${activity.id}`;
+  const body = { processorId: 'ref:served' };
+  for (const method of ['PATCH', 'PUT']) {
+    const whole = method === 'PUT' ? { ...body, name: 'Work' } : body;
+    const refused = await client.call(method, target, { body: whole, headers: unconditional });
+    t.equal(refused.status, 422, method);
+    t.match(refused.json.errors, [{ in: 'body', pointer: '/processorId', code: 'contradiction' }]);
+  }
+  const missing = `${target.replace(String(activity.id), 'ref:work')}?allowMissing=true`;
+  t.equal((await client.call('PATCH', missing, { body })).status, 422, 'nor by synchronising');
+  t.strictSame((await client.get(target)).json, activity);
+  t.equal((await client.call('PATCH', target, { body: { notes: 'x' }, headers: unconditional })).status, 200);
+  await client.call('DELETE', url, { headers: unconditional });
+  t.equal((await client.call('PATCH', target, { body, headers: unconditional })).status, 200, 'it is none any more');
+});
+
+/** A tenant with an activity of a processor, and the address of the client that it may get. */
+async function serving(tenant: string) {
+  const client = await service.client(tenant, 'dpo');
+  for (const reference of ['host', 'served']) await client.post('/v1/controllers', { reference, name: reference });
+  const body = { reference: 'work', name: 'Work', processorId: 'ref:host' };
+  const activity: Content = (await client.post('/v1/processor-activities', body)).json;
+  return { client, activity, url: `/v1/processor-activities/${activity.id}/clients/ref:served` };
+}

@@ -36,6 +36,7 @@ const expectations: Record<string, Expectation> = {
   'POST /v1/tenants': { roles: ['admin'], status: 201, noTenant: true, writes: 0 },
   'GET /v1/settings': reads,
   'PUT /v1/settings': { roles: ['dpo'], status: 200 },
+  'PATCH /v1/settings': { roles: ['dpo'], status: 200 },
   'GET /v1/changes': edits,
   'GET /v1/log': { roles: ['dpo', 'auditor'], status: 200 },
   'GET /v1/register': readsApproved,
@@ -65,6 +66,7 @@ const expectations: Record<string, Expectation> = {
   'GET /v1/reviews': reads,
   'POST /v1/reviews': { roles: approvers, status: 201 },
   'GET /v1/reviews/{key}': reads,
+  'PATCH /v1/reviews/{key}': { roles: approvers, status: 200 },
   'POST /v1/reviews/{key}/complete': decides,
 
   'GET /v1/{resource}/{key}/clients': reads,

@@ -60,7 +60,7 @@ export async function prepare(address: string, token: string, approvalRequired: 
   await must('POST', '/v1/purposes', { reference: 'delivery', name: 'Delivery' });
   await must('POST', '/v1/purposes', { reference: 'contended', name: 'Contended' });
   const settings = { buildingBlockApproval: approvalRequired ? 'required' : 'automatic' };
-  if (approvalRequired) await must('PUT', '/v1/settings', settings, { 'if-match': '*' });
+  if (approvalRequired) await must('PATCH', '/v1/settings', settings, { 'if-match': '*' });
 }
 
 export class Writer {
@@ -244,7 +244,13 @@ export class Writer {
           ...{ buildingBlockApproval: approvalRequired ? 'required' : 'automatic' },
         };
         yield {
-          ...{ method: 'PUT', path: '/v1/settings', body, headers: { 'if-match': `"${settingsVersion}"` }, entries: 1 },
+          ...{
+            method: 'PATCH',
+            path: '/v1/settings',
+            body,
+            headers: { 'if-match': `"${settingsVersion}"` },
+            entries: 1,
+          },
           look: { path: '/v1/settings', version: settingsVersion + 1 },
         };
         settingsVersion++;

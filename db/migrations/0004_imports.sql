@@ -1,5 +1,6 @@
 -- Plans of imports: what a file would change, worked out at one sequence of the log and applied later, perhaps by another
--- process. A plan is never changed but for its state; seven days later it is forgotten.
+-- process. A plan is never changed but for its state; seven days later it is forgotten. `bytes`: of what its items hold;
+-- a plan with errors holds none.
 
 create table import_plan (
   tenant_id uuid not null,
@@ -15,9 +16,13 @@ create table import_plan (
   problems text not null,
   actor_id uuid not null,
   created_at timestamptz(3) not null,
+  bytes bigint not null,
+  applied_at timestamptz(3),
+  applied_by uuid,
   constraint import_plan_pkey primary key (tenant_id, plan_id),
   constraint import_plan_state_known check (state in ('planned', 'applied')),
-  constraint import_plan_flawless check (state = 'planned' or errors = 0)
+  constraint import_plan_flawless check (state = 'planned' or errors = 0),
+  constraint import_plan_applied check ((state = 'applied') = (applied_at is not null) and (state = 'applied') = (applied_by is not null))
 );
 select distribute_by_tenant('import_plan');
 alter table import_plan add constraint import_plan_tenant_fkey foreign key (tenant_id) references tenant (tenant_id);
@@ -25,7 +30,7 @@ create index import_plan_created_at on import_plan (created_at);
 select isolate_by_tenant('import_plan');
 
 -- One resource that a plan creates (version 0) or changes (the version that it was compared with). `content` is what it
--- would say, with ids for keys; `told` what the plan's answer says of it.
+-- would say, with ids for keys; `told` what the plan's answer says of it, empty where the answer has no room for it.
 create table import_item (
   tenant_id uuid not null,
   plan_id uuid not null,

@@ -164,13 +164,13 @@ export type Nature = 'buildingBlock' | 'activity';
 
 /**
  * How a list is narrowed by a query parameter. A repeated parameter means "or", different ones mean "and".
- * - `facet`: the resource has this value; `before`: its value, a date, lies before the one given;
+ * - `facet`: the resource has this value, `inLowerCase` where case does not count and the facet is so; `before`: its value, a date, lies before the one given;
  * - `names`: it names this resource, in any of `fields` or anywhere;
  * - `namesWith`: it names a resource of `type` that has the value for `facet`; `own` looks at its own facet as well;
  * - `inForce`: today lies between the dates of two facets.
  */
 export type ListFilter = { readonly schema: TSchema } & (
-  | { readonly by: 'facet'; readonly facet: string }
+  | { readonly by: 'facet'; readonly facet: string; readonly inLowerCase?: true }
   | { readonly by: 'before'; readonly facet: string }
   | { readonly by: 'names'; readonly type: ResourceType; readonly fields?: readonly string[] }
   | { readonly by: 'namesWith'; readonly type: ResourceType; readonly facet: string; readonly own?: string }

@@ -240,16 +240,25 @@ export interface Retirement {
   replacedById?: string;
 }
 
-/** The activity has ended; its entry stays in the register, marked as ended, for the period of the settings. */
-export function retire(definition: ResourceDefinition, stored: Content, retirement: Retirement, moment: Moment): Step {
+/**
+ * The activity has ended; its entry stays in the register, marked as ended, for the period of the settings. Of one that is
+ * retired it corrects when and how it ended; undefined when that is said already.
+ */
+export function retire(
+  definition: ResourceDefinition,
+  stored: Content,
+  retirement: Retirement,
+  moment: Moment,
+): Step | undefined {
   const { state } = metadataOf(stored);
-  if (state !== 'approved') {
+  if (state !== 'approved' && state !== 'retired') {
     throw new StateConflict(
-      state === 'retired'
-        ? 'It is retired already.'
-        : `Only an approved version can be retired; this is ${words[state]}. Approve it, or throw its changes away first.`,
+      `Only an approved version can be retired; this is ${words[state]}. Approve it, or throw its changes away first.`,
     );
   }
+  const said = (stored.retirement ?? {}) as Partial<Retirement>;
+  const same = (['endedOn', 'dataDisposal', 'replacedById'] as const).every((name) => said[name] === retirement[name]);
+  if (state === 'retired' && same) return undefined;
   return advance(definition, stored, 'retire', moment, true, { state: 'retired' }, { retirement });
 }
 

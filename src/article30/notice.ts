@@ -237,13 +237,18 @@ export const notice = defineResource({
   article: 'Art. 12, 13, 14',
   properties,
   facets: {
-    language: (content) => written(content).language,
+    language: (content) => written(content).language?.toLowerCase(),
     lastChangedOn: (content) => written(content).lastChangedOn,
     right: (content) => (written(content).rights ?? []).flatMap(({ right }) => right ?? []),
   },
   filters: {
     ...byController,
-    language: { schema: Language({ description: 'Language of the notice.' }), by: 'facet', facet: 'language' },
+    language: {
+      schema: Language({ description: 'Language of the notice (BCP 47, in upper or lower case), with its subtags.' }),
+      by: 'facet',
+      facet: 'language',
+      inLowerCase: true,
+    },
   },
   searched: (content) => [written(content).url, ...(written(content).statements ?? []).map(({ text }) => text)],
   check: (content) => {

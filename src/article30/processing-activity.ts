@@ -647,6 +647,10 @@ export const managedOf = (type: 'processingActivity' | 'processorActivity', reti
     retirement: retirementOf(type, retirementName),
   }) satisfies TProperties;
 
+/** When its next review is due. What has ended is not reviewed any more. */
+export const dueForReview = ({ state, reviewDueOn }: Content): string | undefined =>
+  state === 'retired' ? undefined : (reviewDueOn as string | undefined);
+
 const managed = managedOf('processingActivity', 'Retirement');
 
 const written = (content: Content) => content as Written<typeof properties & typeof managed>;
@@ -665,7 +669,7 @@ export const processingActivity = defineResource({
   properties,
   managed,
   facets: {
-    reviewDueOn: (content) => written(content).reviewDueOn,
+    reviewDueOn: dueForReview,
     startedOn: (content) => written(content).startedOn,
     endedOn: (content) => written(content).retirement?.endedOn ?? written(content).endedOn,
     country: (content) => [...new Set((written(content).transfers ?? []).flatMap(({ country }) => country ?? []))],

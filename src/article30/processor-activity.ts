@@ -20,7 +20,7 @@ import {
   Text,
   type Written,
 } from './definition.ts';
-import { managedOf, transferLine, unclearDestinations } from './processing-activity.ts';
+import { dueForReview, managedOf, transferLine, unclearDestinations } from './processing-activity.ts';
 import { processorContract } from './statements.ts';
 
 const subprocessorLine = Line(
@@ -122,7 +122,7 @@ export const processorActivity = defineResource({
   properties,
   managed,
   facets: {
-    reviewDueOn: (content) => written(content).reviewDueOn,
+    reviewDueOn: dueForReview,
     country: (content) => [...new Set((written(content).transfers ?? []).flatMap(({ country }) => country ?? []))],
     transfers: (content) => ((written(content).transfers ?? []).length > 0 ? 'true' : undefined),
   },
@@ -215,7 +215,7 @@ const clientProperties = {
     description: 'Whether the client is controller or itself a processor.',
     examples: ['controller'],
   }),
-  onBehalfOf: KeysOf(
+  onBehalfOfIds: KeysOf(
     'controller',
     { description: 'The controllers for whom a client that is a processor acts.', examples: [['ref:gamma']] },
     1000,
@@ -263,16 +263,16 @@ export const processorClient = defineResource({
 
 /** Only a processor acts on behalf of others. */
 function servedInTwoRoles(content: Content): Contradiction[] {
-  const { actsAs, onBehalfOf = [], controllerId } = writtenOfClient(content);
+  const { actsAs, onBehalfOfIds = [], controllerId } = writtenOfClient(content);
   const flaws: Contradiction[] = [];
-  if (actsAs === 'controller' && onBehalfOf.length > 0) {
+  if (actsAs === 'controller' && onBehalfOfIds.length > 0) {
     const message = 'A client that is the controller acts on behalf of nobody else.';
-    flaws.push({ pointer: '/onBehalfOf', code: 'contradiction', message });
+    flaws.push({ pointer: '/onBehalfOfIds', code: 'contradiction', message });
   }
-  const itself = onBehalfOf.indexOf(controllerId!);
+  const itself = onBehalfOfIds.indexOf(controllerId!);
   if (itself >= 0) {
     const message = 'Nobody acts on behalf of itself.';
-    flaws.push({ pointer: `/onBehalfOf/${itself}`, code: 'contradiction', message });
+    flaws.push({ pointer: `/onBehalfOfIds/${itself}`, code: 'contradiction', message });
   }
   return flaws;
 }

@@ -28,6 +28,12 @@ export const recipientRoles = [
   'unknown',
 ] as const;
 
+/** The roles in which a contract is needed, Art. 28(3), (4). */
+const rolesUnderContract: ReadonlySet<string | undefined> = new Set<(typeof recipientRoles)[number]>([
+  'processor',
+  'subprocessor',
+]);
+
 export const recipient = defineResource({
   type: 'recipient',
   component: 'Recipient',
@@ -127,7 +133,10 @@ export const recipient = defineResource({
       ...new Set([content.country, ...((content.processingCountries as string[] | undefined) ?? [])].filter(isText)),
     ],
     contractExpiresOn: (content) => (content.contract as Content | undefined)?.expiresOn as string | undefined,
-    contractMissing: (content) => String((content.contract as Content | undefined)?.exists !== true),
+    contractMissing: (content) => {
+      if ((content.contract as Content | undefined)?.exists === true) return 'false';
+      return rolesUnderContract.has(content.role as string) ? 'true' : undefined;
+    },
   },
   filters: {
     ...byController,
@@ -143,7 +152,10 @@ export const recipient = defineResource({
       facet: 'contractExpiresOn',
     },
     contractMissing: {
-      schema: Bool({ description: 'No contract is recorded (true), or one is (false).' }),
+      schema: Bool({
+        description:
+          '`true`: processors and sub-processors of whom no contract is recorded, Art. 28(3), (4); in any other role, or none, no such contract is needed. `false`: whose contract is recorded, in any role.',
+      }),
       by: 'facet',
       facet: 'contractMissing',
     },

@@ -2,7 +2,7 @@
 
 /** Which register: of which role, of one controller or of all that are kept here, and what counts as content. */
 export interface RegisterScope {
-  /** `controller`: the record of Art. 30(1); `processor`: that of Art. 30(2). */
+  /** `controller`: the record of Art. 30(1), with the notices of the controllers; `processor`: that of Art. 30(2), without. */
   readonly role: 'controller' | 'processor';
   /**
    * Id of the one controller, or with the role `processor` of the one processor. Absent: all whose register of this role is

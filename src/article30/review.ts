@@ -5,7 +5,7 @@
  * A review is a resource of its own with entries in the log. It is no part of the register: asking for one changes nothing
  * of what it is about.
  */
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import {
   CalendarDate,
   type Content,
@@ -45,8 +45,9 @@ const asked = {
 };
 
 const came = {
-  outcome: OneOf(['nothingToChange', 'changed'], {
-    description: '`nothingToChange`: it stands as it is; `changed`: it was changed, by changes of its own.',
+  outcome: OneOf(['nothingToChange', 'changed', 'withdrawn'], {
+    description:
+      '`nothingToChange`: it stands as it is; `changed`: it was changed, by changes of its own; `withdrawn`: nobody looks at it any more, and `note` says why.',
     examples: ['nothingToChange'],
   }),
   note: Type.String({
@@ -121,6 +122,24 @@ export const reviewCompletion = component(
 );
 export type ReviewCompletion = Static<typeof reviewCompletion>;
 
+const orNull = <S extends TSchema>(schema: S) => ({ ...schema, type: ['string', 'null'] });
+
+/** What changes an open review (JSON Merge Patch, RFC 7396). */
+export const reviewPatch = component(
+  'ReviewPatch',
+  Type.Unsafe<ReviewPatch>(
+    Type.Partial(Type.Object({ dueOn: orNull(asked.dueOn), assignee: orNull(asked.assignee) }), {
+      additionalProperties: false,
+      description: 'Another day or another person; `null` takes it away.',
+      examples: [{ dueOn: '2027-02-28', assignee: 'Legal' }],
+    }),
+  ),
+);
+export interface ReviewPatch {
+  readonly dueOn?: string | null;
+  readonly assignee?: string | null;
+}
+
 const actor = (words: string) => Type.String({ format: 'uuid', description: `Random id of who ${words}.` });
 const actorSubject = (words: string) =>
   Type.String({
@@ -192,6 +211,20 @@ export function askReview(
     ...(assignee === undefined ? {} : { assignee }),
     askedAt: moment.now,
     askedBy: moment.actor,
+  };
+}
+
+/** An open review with another day or person. Undefined when it has them already. */
+export function changeReview(open: StoredReview, patch: ReviewPatch): StoredReview | undefined {
+  const { dueOn: day, assignee: person, ...rest } = open;
+  const dueOn = patch.dueOn === undefined ? day : (patch.dueOn ?? undefined);
+  const assignee = patch.assignee === undefined ? person : (patch.assignee ?? undefined);
+  if (dueOn === day && assignee === person) return undefined;
+  return {
+    ...rest,
+    version: open.version + 1,
+    ...(dueOn === undefined ? {} : { dueOn }),
+    ...(assignee === undefined ? {} : { assignee }),
   };
 }
 

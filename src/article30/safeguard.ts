@@ -252,6 +252,26 @@ const properties = {
 
 const written = (content: Content) => content as Written<typeof properties>;
 
+/** What tells which care a ground of a transfer asks for. */
+interface Ground {
+  readonly mechanism?: string;
+  readonly adequacyDecision?: string;
+}
+
+/**
+ * Whether the importer has to be checked: where an adequacy decision is relied on that covers only some importers, Art. 45(1).
+ * Undefined where no decision is named: then it depends on those for the destination.
+ */
+export function needsImporterCheck({ mechanism, adequacyDecision }: Ground): boolean | undefined {
+  if (mechanism !== 'adequacyDecision') return false;
+  return adequacyDecision === undefined ? undefined : decisionOf(adequacyDecision)?.coverage !== 'full';
+}
+
+/** Whether law and practice of the third country have to be assessed: for each of the appropriate safeguards, Art. 46(1). */
+export function needsAssessment({ mechanism }: Ground): boolean {
+  return transferMechanisms.find(({ key }) => key === mechanism)?.kind === 'appropriateSafeguards';
+}
+
 export const safeguard = defineResource({
   type: 'safeguard',
   component: 'Safeguard',
@@ -287,8 +307,11 @@ export const safeguard = defineResource({
     mechanism: (content) => written(content).mechanism,
     adequacyDecision: (content) => written(content).adequacyDecision,
     expiresOn: (content) => written(content).document?.expiresOn,
-    importerCheckedOn: (content) => written(content).importerCheck?.checkedOn,
-    assessedOn: (content) => written(content).impactAssessment?.completedOn,
+    // The empty value lies before every day: what is not known to be done was not done since.
+    importerCheckedOn: (content) =>
+      written(content).importerCheck?.checkedOn ?? (needsImporterCheck(written(content)) === false ? undefined : ''),
+    assessedOn: (content) =>
+      written(content).impactAssessment?.completedOn ?? (needsAssessment(written(content)) ? '' : undefined),
   },
   filters: {
     ...byController,

@@ -1,6 +1,7 @@
 /** Plans of imports: kept in tables, so that they outlive the process that made them and every process sees them. */
 import type { Content } from '../article30/definition.ts';
 import type { Parameter, Pool, Session } from './connection.ts';
+import { pageBytes } from './contents.ts';
 import { logTime } from './log.ts';
 import { type Answer, keepAnswer, look, type Target, targetName, type Wanted, type Writer } from './records.ts';
 
@@ -13,7 +14,7 @@ export interface PlannedItem {
   readonly version: number;
   /** What it would say: JSON with ids for keys, without what the service adds. */
   readonly content: string;
-  /** What the plan tells of it: one JSON object, or several with commas between them. */
+  /** What the plan tells of it: one JSON object, or several with commas between them; empty where there is no room. */
   readonly told: string;
 }
 
@@ -33,13 +34,29 @@ export interface PlanSummary {
   readonly warnings: number;
   /** RFC 3339, UTC, three decimals. */
   readonly createdAt: string;
+  /** When, and the random id that stands for whom; null before. */
+  readonly appliedAt: string | null;
+  readonly appliedBy: string | null;
 }
 
 /** A plan as it is told, in pieces of JSON. */
 export interface ToldPlan extends PlanSummary {
   readonly problems: string;
+  /** Only of those for which there is room. */
   readonly createdItems: readonly string[];
   readonly changedItems: readonly string[];
+  /** How many resources are not told for want of room. */
+  readonly omitted: { readonly created: number; readonly changed: number };
+}
+
+/** Of what a plan tells of its items. */
+export function toldItems(items: readonly Pick<PlannedItem, 'version' | 'told'>[]) {
+  const told = (all: typeof items) => all.flatMap((item) => (item.told === '' ? [] : item.told));
+  const created = items.filter(({ version }) => version === 0);
+  const changed = items.filter(({ version }) => version > 0);
+  const [createdItems, changedItems] = [told(created), told(changed)];
+  const omitted = { created: created.length - createdItems.length, changed: changed.length - changedItems.length };
+  return { createdItems, changedItems, omitted };
 }
 
 /** So many keys are looked up, and so many items are stored, with one statement. */
@@ -48,6 +65,23 @@ const itemBatch = 500;
 
 function* batches<T>(all: readonly T[], size: number): Generator<T[]> {
   for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
+}
+
+/** Pages of so many at most, and of no more bytes than one answer of the database should have; one at least. */
+export function* pagesOf<T>(all: readonly T[], bytesOf: (each: T) => number, most: number): Generator<T[]> {
+  let page: T[] = [];
+  let bytes = 0;
+  for (const each of all) {
+    const size = bytesOf(each);
+    if (page.length > 0 && (page.length === most || bytes + size > pageBytes)) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(each);
+    bytes += size;
+  }
+  if (page.length > 0) yield page;
 }
 
 /** Resources by their keys, each under the name of its key and of its id. */
@@ -107,14 +141,21 @@ function read<T>(pool: Pool, tenant: string, work: (session: Session) => Promise
   return pool.transaction({ readOnly: true, tenant, customPlan: true }, work);
 }
 
-export interface NewPlan extends Omit<PlanSummary, 'state' | 'created' | 'changed' | 'createdAt'> {
+export interface NewPlan extends Omit<PlanSummary, 'state' | 'created' | 'changed' | 'appliedAt' | 'appliedBy'> {
   /** JSON. */
   readonly problems: string;
   readonly items: readonly PlannedItem[];
 }
 
 /**
- * Keeps a plan, and the answer for a retry with it.
+ * A tenant keeps so many plans that were not applied, and so many that were, and of each so many bytes: of the former
+ * those with errors go first, of all the oldest.
+ */
+const keptPlans = 100;
+const keptBytes = 256 * 1024 * 1024;
+
+/**
+ * Keeps a plan, and the answer for a retry with it; forgets what the tenant has too much of then.
  *
  * @throws Refusal when a request with the same idempotency key was faster
  */
@@ -130,15 +171,22 @@ export async function storePlan(
     await keepAnswer(session, writer, actor, answer);
     const created = plan.items.filter(({ version }) => version === 0).length;
     await session.query(
-      `insert into import_plan (tenant_id, plan_id, source, sequence, state, created, changed, unchanged, errors, warnings, problems, actor_id, created_at)
-       values ($1, $2, $3, $4, 'planned', $5, $6, $7, $8, $9, $10, $11, clock_timestamp())`,
+      `insert into import_plan (tenant_id, plan_id, source, sequence, state, created, changed, unchanged, errors, warnings, problems, actor_id, created_at, bytes)
+       values ($1, $2, $3, $4, 'planned', $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         ...[tenant, plan.id, plan.source, plan.sequence, created, plan.items.length - created, plan.unchanged],
-        ...[plan.errors, plan.warnings, plan.problems, actor],
+        ...[plan.errors, plan.warnings, plan.problems, actor, plan.createdAt, bytesOf(plan)],
       ],
     );
+    await session.query(
+      `delete from import_plan p using (
+         select q.plan_id, row_number() over kept as number, sum(q.bytes) over kept as bytes from import_plan q where q.tenant_id = $1
+         window kept as (partition by q.state order by q.plan_id = $2 desc, q.errors = 0 desc, q.plan_id desc)
+       ) k where p.tenant_id = $1 and p.plan_id = k.plan_id and p.plan_id <> $2 and (k.number > $3 or k.bytes > $4)`,
+      [tenant, plan.id, keptPlans, keptBytes],
+    );
     let number = 0;
-    for (const items of batches(plan.items, itemBatch)) {
+    for (const items of pagesOf(plan.items, ({ content, told }) => content.length + told.length, itemBatch)) {
       await session.query(
         `insert into import_item (tenant_id, plan_id, number, resource_type, resource_id, reference, version, content, told)
          select $1, $2, i.number, i.type, i.id, i.reference, i.version, i.content, i.told
@@ -149,6 +197,10 @@ export async function storePlan(
       );
     }
   });
+}
+
+function bytesOf({ items, problems }: NewPlan): number {
+  return items.reduce((sum, { content, told }) => sum + content.length + told.length, problems.length);
 }
 
 const columnsOf = (items: readonly PlannedItem[]): Parameter[] =>
@@ -164,15 +216,20 @@ const outdated = `(
   or exists (select from import_item i where i.tenant_id = $1 and i.plan_id = p.plan_id and i.version > 0
     and not exists (select from resource r where r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version)))`;
 
-const summary = `p.plan_id as id, p.source, p.sequence, case when p.state = 'planned' and ${outdated} then 'outdated' else p.state end as state,
-  p.created, p.changed, p.unchanged, p.errors, p.warnings, ${logTime('p.created_at')} as "createdAt"`;
+const summary = `p.plan_id as id, p.source, p.sequence,
+  p.created, p.changed, p.unchanged, p.errors, p.warnings, ${logTime('p.created_at')} as "createdAt",
+  ${logTime('p.applied_at')} as "appliedAt", p.applied_by as "appliedBy"`;
+
+/** Nothing is outdated while the log has not gone on. */
+const stateNow = `case when p.state = 'planned' and p.sequence < (select h.size from tenant_head h where h.tenant_id = $1) and ${outdated}
+  then 'outdated' else p.state end as state`;
 
 /** A plan with what it tells; undefined when there is none. */
 export async function readPlan(pool: Pool, tenant: string, id: string): Promise<ToldPlan | undefined> {
   return read(pool, tenant, async (session) => {
     const [[plan], items] = await Promise.all([
       session.query<PlanSummary & { problems: string }>(
-        `select ${summary}, p.problems from import_plan p where p.tenant_id = $1 and p.plan_id = $2`,
+        `select ${summary}, ${stateNow}, p.problems from import_plan p where p.tenant_id = $1 and p.plan_id = $2`,
         [tenant, id],
       ),
       session.values('select version, told from import_item where tenant_id = $1 and plan_id = $2 order by number', [
@@ -181,15 +238,14 @@ export async function readPlan(pool: Pool, tenant: string, id: string): Promise<
       ]) as Promise<[number, string][]>,
     ]);
     if (plan === undefined) return undefined;
-    return {
-      ...plan,
-      createdItems: items.flatMap(([version, told]) => (version === 0 ? told : [])),
-      changedItems: items.flatMap(([version, told]) => (version === 0 ? [] : told)),
-    };
+    return { ...plan, ...toldItems(items.map(([version, told]) => ({ version, told }))) };
   });
 }
 
-/** Plans without their items, the newest first, before one of them. */
+/**
+ * Plans without their items, the newest first, before one of them. Whether one is outdated would take a look at all that
+ * it touches: of that {@link readPlan} tells.
+ */
 export async function listPlans(
   pool: Pool,
   tenant: string,
@@ -198,7 +254,7 @@ export async function listPlans(
 ): Promise<PlanSummary[]> {
   return read(pool, tenant, (session) =>
     session.query<PlanSummary>(
-      `select ${summary} from import_plan p where p.tenant_id = $1 and ($2::uuid is null or p.plan_id < $2) order by p.plan_id desc limit $3`,
+      `select ${summary}, p.state from import_plan p where p.tenant_id = $1 and ($2::uuid is null or p.plan_id < $2) order by p.plan_id desc limit $3`,
       [tenant, before ?? null, limit],
     ),
   );
@@ -224,21 +280,33 @@ export interface HeldItem extends Omit<PlannedItem, 'told'> {
 
 /** The items of a plan in their order, page by page. Part of the session's transaction. */
 export async function* readItems(session: Session, tenant: string, id: string): AsyncGenerator<HeldItem[]> {
-  for (let after = 0; ; after += itemBatch) {
-    const items = await readItemPage(session, tenant, id, after);
-    if (items.length > 0) yield items;
-    if (items.length < itemBatch) return;
+  const sizes = (await session.values(
+    `select i.number, octet_length(i.content) + coalesce(octet_length(v.content), 0)
+     from import_item i ${itemVersions} where i.tenant_id = $1 and i.plan_id = $2 order by i.number`,
+    [tenant, id],
+  )) as [number, number][];
+  for (const page of pagesOf(sizes, ([, bytes]) => bytes, itemBatch)) {
+    yield await readItemPage(session, tenant, id, page[0]![0], page.at(-1)![0]);
   }
 }
 
-async function readItemPage(session: Session, tenant: string, id: string, after: number): Promise<HeldItem[]> {
+/** With the version that an item was compared with, where it is the working version still. */
+const itemVersions = `
+  left join resource r on r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version
+  left join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version`;
+
+async function readItemPage(
+  session: Session,
+  tenant: string,
+  id: string,
+  first: number,
+  last: number,
+): Promise<HeldItem[]> {
   const rows = await session.values(
     `select i.resource_type, i.resource_id, i.reference, i.version, i.content, v.content
-     from import_item i
-     left join resource r on r.tenant_id = $1 and r.resource_type = i.resource_type and r.resource_id = i.resource_id and r.version = i.version
-     left join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
-     where i.tenant_id = $1 and i.plan_id = $2 and i.number > $3 and i.number <= $4 order by i.number`,
-    [tenant, id, after, after + itemBatch],
+     from import_item i ${itemVersions}
+     where i.tenant_id = $1 and i.plan_id = $2 and i.number >= $3 and i.number <= $4 order by i.number`,
+    [tenant, id, first, last],
   );
   return (rows as [string, string, string, number, string, string | null][]).map(
     ([type, resource, reference, version, content, stored]) => ({
@@ -259,8 +327,15 @@ export async function anyUnapproved(session: Session, tenant: string, wanted: re
   return row!.found;
 }
 
-export async function markApplied(session: Session, tenant: string, id: string): Promise<void> {
-  await session.query("update import_plan set state = 'applied' where tenant_id = $1 and plan_id = $2", [tenant, id]);
+/**
+ * @param at RFC 3339
+ * @param by the random id of who applied it
+ */
+export async function markApplied(session: Session, tenant: string, id: string, at: string, by: string): Promise<void> {
+  await session.query(
+    "update import_plan set state = 'applied', applied_at = $3, applied_by = $4 where tenant_id = $1 and plan_id = $2",
+    [tenant, id, at, by],
+  );
 }
 
 /** Forgets plans older than seven days, of all tenants; says how many. */

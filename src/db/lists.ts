@@ -297,7 +297,17 @@ function alternatives(
   const isValue = inArray(facet.value, [...values]);
   switch (filter.by) {
     case 'facet':
-      return [hasFacet(filter.facet, isValue)];
+      return [
+        filter.inLowerCase
+          ? hasFacet(
+              filter.facet,
+              inArray(
+                facet.value,
+                values.map((value) => value.toLowerCase()),
+              ),
+            )
+          : hasFacet(filter.facet, isValue),
+      ];
     case 'before':
       return [hasFacet(filter.facet, lt(facet.value, values[0]!))];
     case 'names': {

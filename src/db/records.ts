@@ -219,6 +219,9 @@ export async function append(
   }
 }
 
+/** Bytes of one stored content: `ref:` keys grow when they become ids, and patches add up. */
+export const contentLimit = 1024 * 1024;
+
 /**
  * Keeps an answer for a blind retry where nothing of the register changes; part of the session's transaction.
  *

@@ -111,13 +111,16 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
     const rows = await read((session) =>
       session.values(
         // The bytes are summed over lengths alone: rows with their contents would be sorted whole.
+        // OFFSET has each entry found by its sequence: just after a large import the planner knows of no large log yet, and
+        // would read it whole for every page.
         `select v.sequence, v.content from (
            select l.number, l.sequence, sum(l.length) over (order by l.number) - l.length as before from (
              select n.number, n.sequence, coalesce(octet_length(r.content), 0) as length
              from unnest($2::bigint[]) with ordinality as n (sequence, number)
-             join revision r on r.tenant_id = $1 and r.sequence = n.sequence
+             cross join lateral (select r.content from revision r where r.tenant_id = $1 and r.sequence = n.sequence offset 0) r
            ) l
-         ) s join revision v on v.tenant_id = $1 and v.sequence = s.sequence where s.before < $3`,
+         ) s cross join lateral (select r.sequence, r.content from revision r where r.tenant_id = $1 and r.sequence = s.sequence offset 0) v
+         where s.before < $3`,
         [tenant, asked, pageBytes],
       ),
     );
@@ -164,17 +167,9 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
         `select array_agg(distinct r.id) as ids from (select e.refs from ${inScope}) e cross join unnest(e.refs) as r (id)`,
         scoped,
       );
-      const notices = await session.query<{ id: string }>(
-        `select n.resource_id as id from ${at} n where n.resource_type = 'notice' and n.controller_id = any ($3::uuid[])`,
-        [tenant, sequence, kept],
-      );
+      const notices = await noticesOf(session, at, scope.role, kept);
       const clients = await clientsOf(session, at, entries?.sequences ?? []);
-      const start = [
-        ...(named?.ids ?? []),
-        ...controllers.flatMap(({ refs }) => refs),
-        ...notices.map(({ id }) => id),
-        ...clients,
-      ];
+      const start = [...(named?.ids ?? []), ...controllers.flatMap(({ refs }) => refs), ...notices, ...clients];
       return {
         controllers,
         entries: entries?.sequences ?? [],
@@ -203,6 +198,24 @@ export function registerSource(pool: Pool, moment: RegisterMoment): RegisterSour
       const blocks = await reached(session, at, [...entry.refs, ...clients], new Set());
       return { controllers: [], entries: [entry.sequence], blocks };
     });
+  }
+
+  /**
+   * The notices of controllers. They inform the data subjects of a controller's own processing (Art. 13, 14) and name its
+   * purposes, data and recipients, of which the record of Art. 30(2) that clients and their auditors get to see has none.
+   */
+  async function noticesOf(
+    session: Session,
+    at: string,
+    role: RegisterScope['role'],
+    controllers: readonly string[],
+  ): Promise<string[]> {
+    if (role === 'processor') return [];
+    const [found] = await session.query<{ ids: string[] | null }>(
+      `select array_agg(n.resource_id) as ids from ${at} n where n.resource_type = 'notice' and n.controller_id = any ($3::uuid[])`,
+      [tenant, sequence, controllers],
+    );
+    return found?.ids ?? [];
   }
 
   /** The clients of processor activities, who name the activity and not the other way round. */

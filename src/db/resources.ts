@@ -92,6 +92,23 @@ export async function readContents(
   return new Map((rows as [string, string][]).map(([id, content]) => [id, JSON.parse(content) as Content]));
 }
 
+/** Bytes of the working contents of resources of a type, by id. */
+export async function readSizes(
+  session: Session,
+  tenant: string,
+  type: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (ids.length === 0) return new Map();
+  const rows = await session.values(
+    `select r.resource_id, octet_length(v.content) from resource r
+     join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
+     where r.tenant_id = $1 and r.resource_type = $2 and r.resource_id = any ($3::uuid[])`,
+    [tenant, type, ids],
+  );
+  return new Map(rows as [string, number][]);
+}
+
 /** A resource that is or was there: its id finds it after its deletion too, its reference only while it is there. */
 export async function readOnceThere(
   session: Session,
@@ -235,16 +252,20 @@ export async function lastEditedBy(
 export interface Naming {
   type: string;
   id: string;
+  reference: string;
   version: number;
+  /** Of its working content. */
+  bytes: number;
 }
 
 /** Those that name a resource in their working content, by type and id; at most `limit`. */
 export function listNaming(pool: Pool, tenant: string, type: string, id: string, limit: number): Promise<Naming[]> {
   return pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
     session.query<Naming & Record<string, unknown>>(
-      `select r.resource_type as type, r.resource_id as id, r.version
+      `select r.resource_type as type, r.resource_id as id, r.reference, r.version, octet_length(v.content) as bytes
        from (select distinct l.source_type, l.source_id from link l where l.tenant_id = $1 and l.target_type = $2 and l.target_id = $3 and l.in_working) n
        join resource r on r.tenant_id = $1 and r.resource_type = n.source_type and r.resource_id = n.source_id
+       join revision v on v.tenant_id = $1 and v.resource_type = r.resource_type and v.resource_id = r.resource_id and v.version = r.version
        order by r.resource_type, r.resource_id limit $4`,
       [tenant, type, id, limit],
     ),

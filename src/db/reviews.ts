@@ -181,8 +181,8 @@ async function subjectIds(session: Session, tenant: string, subjects: readonly s
 }
 
 /** The entry of the log for a review; the register shows none. */
-function reviewChange(review: StoredReview): Change {
-  const dates = { createdAt: review.askedAt, updatedAt: review.completedAt ?? review.askedAt };
+function reviewChange(review: StoredReview, updatedAt = review.completedAt ?? review.askedAt): Change {
+  const dates = { createdAt: review.askedAt, updatedAt };
   return {
     type: 'review',
     id: review.id,
@@ -238,7 +238,37 @@ export async function openReviews(
       }
       throw error;
     }
-    const { sequence } = await append(session, writer, reviews[0]!.askedBy, reviews.map(reviewChange), answer);
+    const { sequence } = await append(
+      session,
+      writer,
+      reviews[0]!.askedBy,
+      reviews.map((review) => reviewChange(review)),
+      answer,
+    );
+    return sequence;
+  });
+}
+
+/**
+ * Gives an open review its day and its person.
+ *
+ * @returns the sequence of the entry
+ * @throws Refusal `version-conflict` when somebody else was faster
+ */
+export async function moveReview(
+  pool: Pool,
+  writer: Writer,
+  review: StoredReview,
+  by: { readonly actor: string; readonly at: string },
+  answer: Answer,
+): Promise<number> {
+  const { tenant } = writer;
+  return pool.transaction({ tenant }, async (session) => {
+    await session.query('update review set due_on = $3::date, assignee = $4 where tenant_id = $1 and review_id = $2', [
+      ...[tenant, review.id, review.dueOn ?? 'infinity'],
+      review.assignee ?? null,
+    ]);
+    const { sequence } = await append(session, writer, by.actor, [reviewChange(review, by.at)], answer);
     return sequence;
   });
 }

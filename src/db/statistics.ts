@@ -1,6 +1,7 @@
 /** Counts over the present of a tenant: from keys, links and facets of working versions, no content is read. */
 import { resourceTypes } from '../article30/resource-types.ts';
-import type { Session } from './connection.ts';
+import type { Parameter, Session } from './connection.ts';
+import { isOfController } from './transfers.ts';
 
 /** How many have a value; the greatest first. */
 export interface Tally {
@@ -42,29 +43,48 @@ export interface Statistics {
 const archived = (type: string, id: string) =>
   `exists (select from resource a where a.tenant_id = $1 and a.resource_type = ${type} and a.resource_id = ${id} and a.archived)`;
 
-/** @param today `YYYY-MM-DD`: what is in force and what is overdue depends on it */
-export async function readStatistics(session: Session, tenant: string, today: string): Promise<Statistics> {
+/**
+ * @param today `YYYY-MM-DD`: what is in force and what is overdue depends on it
+ * @param controllers ids of controllers or processors: only these, and what is theirs, counts
+ */
+export async function readStatistics(
+  session: Session,
+  tenant: string,
+  today: string,
+  controllers?: readonly string[],
+): Promise<Statistics> {
+  /** That a resource counts, with the ids as the last of the parameters. */
+  const theirs = (type: string, id: string, parameter: number) =>
+    controllers === undefined
+      ? 'true'
+      : `(${type} = 'controller' and ${id} = any ($${parameter}::uuid[]) or exists (
+           select from link o where o.tenant_id = $1 and o.source_type = ${type} and o.source_id = ${id} and o.target_type = 'controller'
+             and o.target_id = any ($${parameter}::uuid[]) and o.in_working and ${isOfController('o')}))`;
+  const ids: Parameter[] = controllers === undefined ? [] : [controllers];
   const [states, activities, named, recipients] = await Promise.all([
     session.query<{ type: string; state: string; archived: boolean; count: number }>(
       `select r.resource_type as type, r.state, r.archived, count(*) from resource r
-       where r.tenant_id = $1 and r.resource_type = any ($2::text[]) group by r.resource_type, r.state, r.archived`,
-      [tenant, [...resourceTypes]],
+       where r.tenant_id = $1 and r.resource_type = any ($2::text[]) and ${theirs('r.resource_type', 'r.resource_id', 3)} group by r.resource_type, r.state, r.archived`,
+      [tenant, [...resourceTypes], ...ids],
     ),
     session.query<{ type: string; what: 'in force' | 'overdue' | 'transferring'; count: number }>(
       `select r.resource_type as type, 'in force' as what, count(*) from resource r
          where r.tenant_id = $1 and r.resource_type in ('processingActivity', 'processorActivity') and not r.archived and r.state <> 'retired'
            and not exists (select from facet f where f.tenant_id = $1 and f.resource_type = r.resource_type and f.resource_id = r.resource_id and f.facet = 'startedOn' and f.value > $2)
            and not exists (select from facet f where f.tenant_id = $1 and f.resource_type = r.resource_type and f.resource_id = r.resource_id and f.facet = 'endedOn' and f.value < $2)
+           and ${theirs('r.resource_type', 'r.resource_id', 3)}
          group by r.resource_type
        union all
        select f.resource_type, 'overdue', count(*) from facet f join resource r on r.tenant_id = $1 and r.resource_type = f.resource_type and r.resource_id = f.resource_id
          where f.tenant_id = $1 and f.facet = 'reviewDueOn' and f.value < $2 and not r.archived and r.state <> 'retired'
+           and ${theirs('f.resource_type', 'f.resource_id', 3)}
          group by f.resource_type
        union all
        select f.resource_type, 'transferring', count(*) from facet f
          where f.tenant_id = $1 and f.facet = 'transfers' and f.value = 'true' and not ${archived('f.resource_type', 'f.resource_id')}
+           and ${theirs('f.resource_type', 'f.resource_id', 3)}
          group by f.resource_type`,
-      [tenant, today],
+      [tenant, today, ...ids],
     ),
     // What an activity names and what it says itself, each value once.
     session.query<{ type: string; facet: string; value: string; count: number }>(
@@ -76,14 +96,15 @@ export async function readStatistics(session: Session, tenant: string, today: st
          union
          select f.resource_type, f.resource_id, f.facet, f.value from facet f
          where f.tenant_id = $1 and f.resource_type in ('processingActivity', 'processorActivity') and f.facet = 'country'
-       ) n where not ${archived('n.type', 'n.id')} group by n.type, n.facet, n.value`,
-      [tenant],
+       ) n where not ${archived('n.type', 'n.id')} and ${theirs('n.type', 'n.id', 2)} group by n.type, n.facet, n.value`,
+      [tenant, ...ids],
     ),
     session.query<{ facet: string; value: string; count: number }>(
       `select f.facet, f.value, count(*) from facet f
        where f.tenant_id = $1 and f.resource_type = 'recipient' and f.facet in ('role', 'country') and not ${archived('f.resource_type', 'f.resource_id')}
+         and ${theirs('f.resource_type', 'f.resource_id', 2)}
        group by f.facet, f.value`,
-      [tenant],
+      [tenant, ...ids],
     ),
   ]);
   const countsOf = (type: string): ActivityCounts => {

@@ -128,6 +128,9 @@ export const importPlan = pgTable('import_plan', {
   problems: text('problems').notNull(),
   actorId: uuid('actor_id').notNull(),
   createdAt: instant('created_at').notNull(),
+  bytes: bigint('bytes', { mode: 'number' }).notNull(),
+  appliedAt: instant('applied_at'),
+  appliedBy: uuid('applied_by'),
 });
 
 export const importItem = pgTable('import_item', {

@@ -5,6 +5,8 @@ import type { Parameter, Session } from './connection.ts';
 
 /** What is known of the activities that are wanted. More may be found than fit, never fewer. */
 export interface TransferSearch {
+  /** Ids of controllers, joint controllers or processors; of others nothing is found. */
+  readonly controllers?: readonly string[];
   readonly countries?: readonly string[];
   /** Ids of recipients. */
   readonly recipients?: readonly string[];
@@ -12,6 +14,13 @@ export interface TransferSearch {
   /** Days by the facet of a safeguard that lies before them. */
   readonly before?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Whether a link to a controller says whose the resource is: an activity is also that of each joint controller, and what
+ * a processor does for a client is not the client's.
+ */
+export const isOfController = (link: string): string =>
+  `(${link}.source_type = 'processingActivity' or ${link}.field in ('controllerId', 'processorId'))`;
 
 /** The id of an activity, and its content as canonical JSON. */
 export interface Transferring {
@@ -36,9 +45,15 @@ export async function listTransferring(
   const parameter = (value: Parameter): string => `$${parameters.push(value)}`;
   const named = version === 'approved' ? 'l.in_approved' : 'l.in_working';
   const current = version === 'approved' ? 'approved_version' : 'version';
-  const { countries, recipients } = search;
+  const { controllers, countries, recipients } = search;
 
   const anyway: string[] = [];
+  if (controllers !== undefined) {
+    anyway.push(
+      `exists (select from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = r.resource_id and l.target_type = 'controller'
+         and l.target_id = any (${parameter(controllers)}::uuid[]) and ${isOfController('l')} and ${named})`,
+    );
+  }
   if (recipients !== undefined) {
     anyway.push(
       `exists (select from link l where l.tenant_id = $1 and l.source_type = $2 and l.source_id = r.resource_id and l.target_type = 'recipient'

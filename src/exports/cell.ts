@@ -208,14 +208,21 @@ function cut(text: string, at: string): string[] {
 }
 
 /**
- * The cell with a `'` before it where a spreadsheet would take it for a formula, and where it begins with a `'`. Only
- * the start of a cell counts: within a cell, after a line end too, no spreadsheet begins a formula.
+ * What a spreadsheet may take for a formula: `=`, `+`, `-` or `@`, full-width too, at the start of a cell or behind what
+ * is not seen there (blanks, byte order mark, zero-width signs); and a cell that begins with a control character or a
+ * line end. So the OWASP rule on CSV injection. Only the start of a cell counts: within a cell, after a line end too, no
+ * spreadsheet begins a formula.
  */
+const formula = String.raw`[\s\p{Cf}\p{Cc}]*[=+\-@＝＋－＠]|[\p{Cc}\u2028\u2029]`;
+const dangerous = new RegExp(`^(?:${formula}|')`, 'u');
+const neutral = new RegExp(`^'(?:${formula}|')`, 'u');
+
+/** The cell with a `'` before it where a spreadsheet would take it for a formula, and where it begins with a `'`. */
 export function neutralised(cell: string): string {
-  return /^[=+\-@\t\r']/.test(cell) ? `'${cell}` : cell;
+  return dangerous.test(cell) ? `'${cell}` : cell;
 }
 
-/** The inverse of {@link neutralised}. */
+/** The inverse of {@link neutralised}. An apostrophe before anything else was written by hand, and stays. */
 export function restored(cell: string): string {
-  return /^'[=+\-@\t\r']/.test(cell) ? cell.slice(1) : cell;
+  return neutral.test(cell) ? cell.slice(1) : cell;
 }

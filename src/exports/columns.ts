@@ -437,7 +437,7 @@ const processorColumns: readonly Column[] = [
   ),
   shown('endControllers', '30(2)(a)', 'Controllers for whom clients act as processors', (entry, blocks) =>
     named(
-      blocks.clients(entry.id).flatMap((client) => idsOf(client, 'onBehalfOf')),
+      blocks.clients(entry.id).flatMap((client) => idsOf(client, 'onBehalfOfIds')),
       endControllerView,
       blocks,
     ),
@@ -472,7 +472,7 @@ const processorColumns: readonly Column[] = [
     return [
       [[entry.processorId], leftOfController],
       [
-        clients.flatMap(({ controllerId, onBehalfOf = [] }) => [controllerId, ...(onBehalfOf as unknown[])]),
+        clients.flatMap(({ controllerId, onBehalfOfIds = [] }) => [controllerId, ...(onBehalfOfIds as unknown[])]),
         leftOfClient,
       ],
     ];

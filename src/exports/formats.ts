@@ -33,7 +33,7 @@ export const formats: readonly Format[] = [
     extension: 'csv',
     mediaType: 'text/csv',
     description:
-      'A row for each activity: columns in the order of Article 30(1), or 30(2) for the role `processor`, then all else that the activity and the building blocks that it reaches say. What no cell of a spreadsheet holds (32,767 characters, 253 line ends), such as a thousand clients, goes on in rows below, with `#2`, `#3`, … after the reference. The last row names sequence and digest.',
+      'A row for each activity: columns in the order of Article 30(1), or 30(2) for the role `processor`, then all else that the activity and the building blocks that it reaches say. What no cell of a spreadsheet holds (32,767 characters, 253 line ends), such as a thousand clients, goes on in rows below, with `#2`, `#3`, … after the reference. An apostrophe stands before a cell that a spreadsheet would take for a formula: one that begins, behind blanks and invisible signs too, with `=`, `+`, `-` or `@` (full-width ones too), with a control character or a line end; and before one that begins with an apostrophe. A reader takes it away. The last row names sequence and digest.',
     render: csvOf,
   },
 ];

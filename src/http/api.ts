@@ -9,7 +9,7 @@ import { isCountry } from '../reference/countries.ts';
 import { requireCaller } from './caller.ts';
 import { type Databases, requireTenant } from './context.ts';
 import { documentOptions, documentRoute } from './document.ts';
-import { limitRequests } from './limits.ts';
+import { createGate, limitRequests } from './limits.ts';
 import { query } from './parameters.ts';
 import { installProblems, Problem, ProblemItemSchema, ProblemSchema } from './problems.ts';
 import { activityRoutes } from './routes/activities.ts';
@@ -89,14 +89,15 @@ export async function installApi(
       if (definition.nature === 'activity') activityRoutes(tenants, database, definition, schemas[definition.type]!);
     }
     clientRoutes(tenants, database, schemas.processorClient!);
-    vendorRoutes(tenants, database, schemas.recipient!);
+    const plans = createGate();
+    vendorRoutes(tenants, database, plans, schemas.recipient!);
     registerRoutes(tenants, database, schemas);
     transferRoutes(tenants, database);
     reviewRoutes(tenants, database);
     statisticsRoutes(tenants, database);
     referenceRoutes(tenants);
     logRoutes(tenants, database);
-    importRoutes(tenants, database, limits.importFile);
+    importRoutes(tenants, database, plans, limits.importFile);
     settingsRoutes(tenants, database);
   });
 }

@@ -16,6 +16,7 @@ import {
   type Answer,
   append,
   type Change,
+  contentLimit,
   type Key,
   type Look,
   look,
@@ -69,7 +70,12 @@ export async function carryOut(
       return send(reply.header('idempotency-replayed', 'true'), seen.kept.answer);
     }
     const outcome = await intent.plan(seen, writer);
-    if ('unchanged' in outcome) return send(reply, outcome.unchanged);
+    if ('unchanged' in outcome) {
+      // A plan that reads on its own may have met what the first request with this key wrote after the look.
+      const kept = writer.retry && (await look(pool, writer, intent.subject, intent.wanted)).kept;
+      if (kept !== undefined) continue;
+      return send(reply, outcome.unchanged);
+    }
     try {
       const sequence =
         'write' in outcome
@@ -227,9 +233,6 @@ export function checked(definition: ResourceDefinition, content: Content): Conte
   }
   return content;
 }
-
-/** Bytes of one stored content: `ref:` keys grow when they become ids, and patches add up. */
-const contentLimit = 1024 * 1024;
 
 /**
  * What becomes part of the register may name only building blocks that are approved themselves: else 409. Activities

@@ -70,9 +70,12 @@ export function documentOf(app: FastifyInstance): Json {
   };
   const shared = { responses: new Shared('responses'), parameters: new Shared('parameters') };
   for (const operation of operationsOf(document.paths)) {
-    operation.parameters = ((operation.parameters as Json[] | undefined) ?? []).map((parameter) =>
-      shared.parameters.share(parameterName(parameter), parameter),
-    );
+    // What creates needs no version; what only changes does. The service says so itself, by 428 (RFC 6585, section 3).
+    const creates = '201' in (operation.responses as Json);
+    operation.parameters = ((operation.parameters as Json[] | undefined) ?? []).map((parameter) => {
+      const needed = parameter.name === 'if-match' && !creates;
+      return shared.parameters.share(parameterName(parameter), needed ? { ...parameter, required: true } : parameter);
+    });
     if ((operation.parameters as Json[]).length === 0) delete operation.parameters;
     const body = operation.requestBody as { required?: boolean; content: Record<string, { schema: Json }> } | undefined;
     if (body !== undefined && Object.values(body.content).some(({ schema }) => optionalBodies.has(String(schema.$ref))))

@@ -1,9 +1,10 @@
 /** Parameters that many operations share, each with its one definition. */
+import type { FastifyRequest } from 'fastify';
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { keyPattern, states } from '../article30/definition.ts';
 import { sorts } from '../db/lists.ts';
 import { type Key, readKey } from '../db/records.ts';
-import { missing } from './problems.ts';
+import { missing, Problem } from './problems.ts';
 
 /** `{key}` in a path. */
 export const keyParameter = Type.String({
@@ -45,7 +46,8 @@ export const listParameters = {
       type: 'string',
       enum: [...sorts],
       default: 'reference',
-      description: 'Order of the items; a minus turns it round.',
+      description:
+        'Order of the items; a minus turns it round. `name` and `reference` follow the code points of Unicode, the same in every language: capitals come before small letters, letters with accents last.',
     }),
   ),
   id: anyOfParameter(keyParameter, 'Only these, by id or `ref:` key; repeat it for several.'),
@@ -54,7 +56,7 @@ export const listParameters = {
       minLength: 1,
       maxLength: 200,
       description:
-        'Words that must all occur, in name, reference, description and further texts; beginnings suffice, case and accents do not count.',
+        'Words that must all occur; beginnings suffice, case and accents do not count. Searched are name, reference and `description`, and of processing activities the department, the name of the owner, `purpose` of recipients and `internationalOrganisation` of transfers; of processor activities the categories of processing; of controllers the names of data protection officer and representative, and the registration numbers; of legal bases title and reference of the law, the interest, and the title of the contract; of recipients `legalEntity` and `service`; of safeguards `statedAs`, the reference of the document and `entity` of the check; of notices address and texts of the statements: together the first 20,000 characters. What a resource names is not searched with it.',
       examples: ['payment'],
     }),
   ),
@@ -81,6 +83,25 @@ export const ifNoneMatchHeader = Type.Optional(
     examples: ['"3"'],
   }),
 );
+/** The header of a write that only creates (RFC 9110, section 13.1.2). */
+export const onlyWhenNoneHeader = Type.Optional(
+  Type.String({ maxLength: 200, description: '`*`: only when there is none yet.', examples: ['*'] }),
+);
+
+/**
+ * Whether `If-None-Match: *` stands before a write.
+ *
+ * @throws {Problem} 400 `validation-failed` for anything but `*`
+ */
+export function isOnlyWhenNone(request: FastifyRequest): boolean {
+  const header = request.headers['if-none-match'];
+  if (header === undefined) return false;
+  if (header.trim() === '*') return true;
+  const message = 'Only `*` makes sense here.';
+  throw new Problem('validation-failed', `The header If-None-Match is not valid. ${message}`, {
+    errors: [{ in: 'header', name: 'If-None-Match', code: 'enum', message }],
+  });
+}
 
 /** Headers that every write takes. */
 export const writeHeaders = {

@@ -133,7 +133,8 @@ export const PROBLEMS = {
   'payload-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'The body has more bytes than the operation takes: 1 MiB unless set otherwise, 25 MiB for imports.',
+    meaning:
+      'The body has more bytes than the operation takes: 1 MiB unless set otherwise, 25 MiB for imports. Or it holds more than two million values.',
     remedy: 'Send less at once.',
   },
   'uri-too-long': {
@@ -181,7 +182,8 @@ export const PROBLEMS = {
   'too-many-requests': {
     status: 429,
     title: 'Too many requests',
-    meaning: 'The token made more requests a second than it may.',
+    meaning:
+      'The token made more requests a second than it may, or another import or plan of the tenant is being worked on.',
     remedy: 'Wait as long as `Retry-After` says.',
   },
   'headers-too-large': {
@@ -201,7 +203,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The service is not able to answer now',
     meaning:
-      'Something that the service depends on (database, token issuer) is not there or too busy. Nothing was changed.',
+      'The service, or something that it depends on (database, token issuer), is not there or too busy. Nothing was changed.',
     remedy: 'Send the same request again after `Retry-After` seconds.',
   },
   'outcome-unknown': {
@@ -277,6 +279,14 @@ export class Problem extends Error {
 /** @throws {Problem} 404 `not-found` */
 export function missing(detail = 'There is no such resource.'): never {
   throw new Problem('not-found', detail);
+}
+
+/** 400: a body is needed, and there is none. */
+export function missingBody(): Problem {
+  const message = 'A JSON object is needed.';
+  return new Problem('validation-failed', `The body of the request: the whole body: ${message}`, {
+    errors: [{ in: 'body', pointer: '', code: 'type', message }],
+  });
 }
 
 /** The body of every error. */

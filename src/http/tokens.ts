@@ -160,14 +160,15 @@ async function verifySignature(
 /**
  * What an issuer signs is not all meant for access: an ID token says who somebody is, to a program that may not act for
  * them here. RFC 9068 tells access tokens by their type. Issuers that write `JWT`, or nothing, leave only signs: the claims
- * of ID tokens (OpenID Connect Core 1.0, sections 2 and 3.3.2.11), and the words of Keycloak and Amazon Cognito.
+ * of ID tokens (OpenID Connect Core 1.0, sections 2 and 3.3.2.11) and of logout tokens (OpenID Connect Back-Channel Logout
+ * 1.0, section 2.4), and the words of Keycloak and Amazon Cognito.
  */
 function refuseOtherTypes(typ: string | undefined, payload: JWTPayload, accepted: TokenIssuer['tokenType']): void {
   const type = typ?.toLowerCase().replace(/^application\//, '');
   if (type === 'at+jwt') return;
   if (accepted === 'at+jwt') throw invalidToken('This is no access token: its type (typ) is not at+jwt.');
   if (type !== undefined && type !== 'jwt') throw invalidToken('This is no access token: its type (typ) is another.');
-  const signs = ['nonce', 'at_hash', 'c_hash', 's_hash'].some((name) => Object.hasOwn(payload, name));
+  const signs = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'].some((name) => Object.hasOwn(payload, name));
   const words = [payload.typ, payload.token_use].map((word) => String(word).toLowerCase());
   if (signs || words.some((word) => ['id', 'refresh', 'offline', 'logout'].includes(word))) {
     throw invalidToken('This is no access token: its claims are those of another kind.');

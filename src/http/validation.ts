@@ -1,9 +1,11 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { SchemaValidateFunction } from 'ajv/dist/types/index.js';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler, FastifyServerOptions } from 'fastify';
 import { keyPattern, referencePattern } from '../article30/definition.ts';
 import { nearest } from '../config.ts';
 import { isUuid } from '../db/identifiers.ts';
+import { canonicalize } from '../history/canonical.ts';
 import { PROBLEMS, Problem, type ProblemItem } from './problems.ts';
 
 /**
@@ -16,8 +18,14 @@ export const LISTED_ERRORS = 50;
 /** Objects and arrays within each other, the outermost counts. */
 export const NESTING_LIMIT = 32;
 /**
+ * A body may hold so many values, or one for so many of its bytes where that is more: `{}` takes three bytes of a body
+ * and twenty times as many of memory. Registers have one value for thirty bytes and more.
+ */
+export const VALUES_LIMIT = 2_000_000;
+const BYTES_FOR_A_VALUE = 13;
+/**
  * Of a body up to this many values every flaw is told, of a larger one the first: a body can have as many flaws as
- * values, and comparing every item with every other (`uniqueItems`) takes the square of their number.
+ * values.
  */
 const THOROUGH_VALUES = 1000;
 const THOROUGH_CHARACTERS = 64 * 1024;
@@ -170,6 +178,16 @@ function createAjv(
     verbose: true,
   });
   ajv.addKeyword('example');
+  // Ajv compares every object with every other, which takes the square of their number.
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    before: 'items',
+    errors: true,
+    validate: uniqueItems,
+  });
   for (const [name, format] of Object.entries(formats(options))) ajv.addFormat(name, format.validate);
   for (const component of Object.values(components)) {
     allowAnnotations(ajv, component);
@@ -177,6 +195,23 @@ function createAjv(
   }
   return ajv;
 }
+
+/** Whether a list names nothing twice; of two that are the same JSON, the places. */
+const uniqueItems: SchemaValidateFunction = (wanted: boolean, items: readonly unknown[]): boolean => {
+  if (!wanted) return true;
+  const seen = new Map<string, number>();
+  for (const [j, item] of items.entries()) {
+    // A text by itself needs no form that it has in JSON; a sign keeps it apart from what has one.
+    const text = typeof item === 'string' ? `"${item}` : canonicalize(item);
+    const i = seen.get(text);
+    if (i !== undefined) {
+      uniqueItems.errors = [{ keyword: 'uniqueItems', params: { i, j }, message: 'must not have duplicate items' }];
+      return false;
+    }
+    seen.set(text, j);
+  }
+  return true;
+};
 
 function compile(ajv: Ajv2020, schema: Schema): ValidateFunction {
   allowAnnotations(ajv, schema);
@@ -542,9 +577,16 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
   }
   if (body.length === 0) return undefined;
   // Parsing brackets by the hundred thousand takes a hundred times as long as seeing that there are too many.
-  if (isNestedTooDeep(body)) {
+  const most = Math.max(VALUES_LIMIT, Math.floor(body.length / BYTES_FOR_A_VALUE));
+  const shape = shapeFlaw(body, most);
+  if (shape === 'nesting') {
     const message = `Must not be nested deeper than ${NESTING_LIMIT} levels.`;
     throw invalid('body', [{ in: 'body', pointer: '', code: 'nesting', message }]);
+  }
+  if (shape === 'values') {
+    throw new Problem('payload-too-large', `The body holds more than ${most} values; send less at once.`, {
+      errors: [{ in: 'body', pointer: '', code: 'values', message: `Must not hold more than ${most} values.` }],
+    });
   }
   let text: string;
   try {
@@ -556,8 +598,7 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // The message may quote the body; only the position is taken from it.
-    const place = /\(line \d+ column \d+\)$/.exec((error as Error).message)?.[0];
+    const place = placeOf(error as Error, text);
     throw new Problem('malformed-request', `The body is not valid JSON${place === undefined ? '' : ` ${place}`}.`);
   }
   // Without an escape, valid UTF-8 and valid JSON leave no room for a NUL or half a surrogate pair: most bodies need
@@ -566,19 +607,39 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
   return value;
 }
 
-function isNestedTooDeep(body: Buffer): boolean {
+/** Line and column of a flaw. The message of the parser may quote the body; only the position is taken from it. */
+function placeOf({ message }: Error, text: string): string | undefined {
+  if (!message.includes('end of JSON input')) return /\(line \d+ column \d+\)$/.exec(message)?.[0];
+  let line = 1;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) line++;
+  return `(it ends too early, line ${line} column ${text.length - text.lastIndexOf('\n')})`;
+}
+
+/** What is wrong with the shape of a body, seen before it is parsed: nested too deep, or too many values. */
+function shapeFlaw(body: Buffer, most: number): 'nesting' | 'values' | undefined {
   let depth = 0;
-  let inText = false;
+  let values = 0;
   for (let index = 0; index < body.length; index++) {
     const byte = body[index];
-    if (inText) {
-      if (byte === 0x5c) index++;
-      else if (byte === 0x22) inText = false;
-    } else if (byte === 0x22) inText = true;
-    else if (byte === 0x5b || byte === 0x7b) {
+    if (byte === 0x22) {
+      index = endOfText(body, index);
+    } else if (byte === 0x2c) {
+      values++;
+    } else if (byte === 0x5b || byte === 0x7b) {
       depth++;
-      if (depth > NESTING_LIMIT) return true;
+      values++;
+      if (depth > NESTING_LIMIT) return 'nesting';
     } else if (byte === 0x5d || byte === 0x7d) depth--;
+    if (values > most) return 'values';
   }
-  return false;
+  return undefined;
+}
+
+/** Where a text ends that begins with the quote at an index. */
+function endOfText(body: Buffer, start: number): number {
+  for (let index = start + 1; index < body.length; index++) {
+    if (body[index] === 0x5c) index++;
+    else if (body[index] === 0x22) return index;
+  }
+  return body.length;
 }

@@ -43,7 +43,7 @@ export async function applyPlan(
     if (held.state === 'applied') throw new Refusal('state-conflict', 'The plan was applied already.');
     if (held.errors > 0) throw new Refusal('state-conflict', 'The plan has errors: mend the file and import it again.');
     const changes = await changesOf(session, tenant, readItems(session, tenant, plan), moment);
-    await markApplied(session, tenant, plan);
+    await markApplied(session, tenant, plan, moment.now, moment.actor);
     if (changes.length === 0) {
       await keepAnswer(session, writer, moment.actor, answer);
       return undefined;

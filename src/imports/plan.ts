@@ -2,7 +2,6 @@
  * The change plan, the same for every source: what a file wants is compared with what is stored, and comes back as what
  * would be created, what would be changed, and what stands against it. Nothing is written.
  */
-import { setImmediate } from 'node:timers/promises';
 import { contradictionsOf } from '../article30/contradictions.ts';
 import { type Content, isObject, type ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
@@ -11,8 +10,9 @@ import type { ResourceType } from '../article30/resource-types.ts';
 import type { Settings } from '../article30/settings.ts';
 import { type NamedKey, namedKeys, withKeys } from '../article30/shape.ts';
 import { clientReference } from '../db/clients.ts';
-import type { PlannedItem } from '../db/imports.ts';
-import { type Target, targetName, type Wanted } from '../db/records.ts';
+import { type PlannedItem, pagesOf } from '../db/imports.ts';
+import { contentLimit, type Target, targetName, type Wanted } from '../db/records.ts';
+import { Turns } from './turns.ts';
 
 /** What is wrong with a file, or worth a look. */
 export interface PlanProblem {
@@ -27,6 +27,13 @@ export interface PlanProblem {
 /** A plan names at most so many problems; errors come first. */
 const listedProblems = 200;
 
+/** A name of the file can be as long as the file. */
+const longestPointer = 500;
+const longestMessage = 1_000;
+
+export const shortened = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
+
 /** The problems of a file, bounded. */
 export class Problems {
   errors = 0;
@@ -36,12 +43,12 @@ export class Problems {
 
   error(pointer: string, code: string, message: string): void {
     this.errors++;
-    if (this.errors <= listedProblems) this.#errors.push({ severity: 'error', pointer, code, message });
+    if (this.errors <= listedProblems) this.#errors.push(told('error', pointer, code, message));
   }
 
   warn(pointer: string, code: string, message: string): void {
     this.warnings++;
-    if (this.warnings <= listedProblems) this.#warnings.push({ severity: 'warning', pointer, code, message });
+    if (this.warnings <= listedProblems) this.#warnings.push(told('warning', pointer, code, message));
   }
 
   /** Those that are told, with a last one that says how many are not. */
@@ -53,6 +60,10 @@ export class Problems {
     return [...shown, { severity, pointer: '', code: 'more', message: `There are ${left} more problems.` }];
   }
 }
+
+const told = (severity: PlanProblem['severity'], pointer: string, code: string, message: string): PlanProblem => ({
+  ...{ severity, code, pointer: shortened(pointer, longestPointer), message: shortened(message, longestMessage) },
+});
 
 /** A resource as a file wants it. */
 export interface WantedResource {
@@ -73,6 +84,8 @@ export interface WantedResource {
 export interface TenantView {
   /** Resources by their keys, named as by `targetName`; what does not exist is absent. */
   find(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, Target>>;
+  /** Bytes of working contents by id. */
+  sizes(type: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Working contents by id. */
   contents(type: string, ids: readonly string[]): Promise<ReadonlyMap<string, Content>>;
   /** References by type and id, named as by `targetName`. */
@@ -90,6 +103,12 @@ export interface ChangePlan {
 
 /** So many resources are compared at a time, with other requests in between. */
 const pageSize = 100;
+/** A file names at most so many keys that it does not hold itself. */
+const outsideLimit = 50_000;
+/** Bytes of a value of a field that a plan tells, and of all that it tells of its items. */
+const valueLimit = 64 * 1024;
+const toldLimit = 8 * 1024 * 1024;
+const longestName = 300;
 
 /** A wanted resource with the id that it has, or will have, in the tenant. */
 interface Entry {
@@ -112,24 +131,29 @@ export async function planChanges(
   newId: () => string,
   problems: Problems,
 ): Promise<ChangePlan> {
+  const turns = new Turns();
   const file = indexed(wanted, newId, problems);
-  const outside = await findAll(file, tenant, problems);
+  const outside = await findAll(file, tenant, turns, problems);
+  if (outside === undefined) return { items: [], unchanged: 0 };
   const items: PlannedItem[] = [];
+  const room = new Room();
+  let atOnce = 0;
   const chains = new Map<ResourceDefinition, Chain>();
   const unapproved: { id: string; pointer: string; type: string }[] = [];
   const processors = new Map<string, unknown>();
   const clients: PlannedClient[] = [];
   let unchanged = 0;
 
-  for (const entries of pagesByType(file.entries)) {
-    await setImmediate();
+  for await (const entries of pagesByType(file.entries, tenant)) {
     const { definition } = entries[0]!.wanted;
     const stored = await tenant.contents(
       definition.type,
       entries.flatMap(({ target }) => target?.id ?? []),
     );
     const changed: Compared[] = [];
+    const created: { entry: Entry; after: Content }[] = [];
     for (const entry of entries) {
+      await turns.next();
       const working = stored.get(entry.id);
       const after = resolvedContent(entry, file, outside, working, newId, problems);
       if (after === undefined) continue;
@@ -157,18 +181,21 @@ export async function planChanges(
           unapproved.push({ id: key, pointer: pointer + place, type });
         }
       }
+      if (isShownAtOnce(definition, settings, before !== undefined, after, file, outside)) atOnce++;
       if (working !== undefined && before !== undefined) {
         changed.push({ entry, version: working.version as number, before, after });
-      } else {
-        const told = JSON.stringify({
-          type: definition.type,
-          reference: entry.reference,
-          name: nameOf(entry, after, file),
-        });
-        items.push(itemOf(entry, 0, after, told));
+      } else created.push({ entry, after });
+    }
+    const names = await clientNames(definition, [...created, ...changed], file, tenant);
+    const page = [...newItems(created, names, room)];
+    page.push(...(await compared(definition, changed, names, file, tenant, room, turns)));
+    for (const item of page) {
+      if (Buffer.byteLength(item.content) <= contentLimit) items.push(item);
+      else {
+        const { pointer } = file.byId.get(targetName({ type: item.type, key: item.id }))!.wanted;
+        problems.error(pointer, 'maxLength', 'With ids in place of its keys it is larger than 1 MiB.');
       }
     }
-    items.push(...(await compared(definition, changed, file, tenant)));
   }
 
   const planned = new Set(items.map(({ id }) => id));
@@ -178,7 +205,88 @@ export async function planChanges(
   }
   for (const [definition, chain] of chains) await refuseCircles(definition, chain, tenant, problems);
   await refuseUnservable(clients, processors, tenant, problems);
+  if (atOnce > 0 && problems.errors === 0) {
+    const message = `Building blocks and clients among them (${atOnce}) are approved as they are saved: the register shows them at once, the activities only when they are approved.`;
+    problems.warn('', 'approved-at-once', message);
+  }
   return { items, unchanged };
+}
+
+/** Whether the register shows a change as soon as it is saved: of what may be in it already, where nobody approves it. */
+function isShownAtOnce(
+  definition: ResourceDefinition,
+  settings: Settings,
+  isThere: boolean,
+  content: Content,
+  file: File,
+  outside: ReadonlyMap<string, Target>,
+): boolean {
+  if (!approvesItself(definition, settings)) return false;
+  if (isThere || definition.type !== 'processorClient') return isThere;
+  const activity = targetName({ type: 'processorActivity', key: String(content.processorActivityId) });
+  return (file.byId.get(activity)?.target ?? outside.get(activity)) !== undefined;
+}
+
+/** What is left of the bytes that a plan tells of its items. */
+class Room {
+  #left = toldLimit;
+
+  /** The text, or nothing where there is no room for it. */
+  take(text: string): string {
+    const bytes = Buffer.byteLength(text) + 1;
+    if (bytes > this.#left) return '';
+    this.#left -= bytes;
+    return text;
+  }
+
+  /** The texts with commas between them, or nothing where there is no room for all of them. */
+  takeAll(texts: Iterable<string>): string {
+    const taken: string[] = [];
+    let bytes = 0;
+    for (const text of texts) {
+      bytes += Buffer.byteLength(text) + 1;
+      if (bytes > this.#left) return '';
+      taken.push(text);
+    }
+    this.#left -= bytes;
+    return taken.join(',');
+  }
+}
+
+function* newItems(
+  created: readonly { readonly entry: Entry; readonly after: Content }[],
+  names: ReadonlyMap<Entry, string>,
+  room: Room,
+): Generator<PlannedItem> {
+  for (const { entry, after } of created) {
+    const { reference, wanted } = entry;
+    const name = shortened(names.get(entry) ?? String(after.name ?? reference), longestName);
+    yield itemOf(entry, 0, after, room.take(JSON.stringify({ type: wanted.definition.type, reference, name })));
+  }
+}
+
+/** What clients are called: their references are made of ids, and they have no names. */
+async function clientNames(
+  { type }: ResourceDefinition,
+  clients: readonly { readonly entry: Entry; readonly after: Content }[],
+  file: File,
+  tenant: TenantView,
+): Promise<ReadonlyMap<Entry, string>> {
+  if (type !== 'processorClient') return new Map();
+  const ends = ({ controllerId, processorActivityId }: Content): [Wanted, Wanted] => [
+    { type: 'controller', key: String(controllerId) },
+    { type: 'processorActivity', key: String(processorActivityId) },
+  ];
+  const unknown = clients.flatMap(({ after }) => ends(after)).filter((end) => !file.byId.has(targetName(end)));
+  const references = await tenant.references(unknown);
+  const called = (end: Wanted) =>
+    file.byId.get(targetName(end))?.reference ?? references.get(targetName(end)) ?? end.key;
+  return new Map(
+    clients.map(({ entry, after }) => {
+      const [controller, activity] = ends(after);
+      return [entry, `${called(controller)}, client of ${called(activity)}`];
+    }),
+  );
 }
 
 /** A client of a processor activity that the plan adds or changes. */
@@ -201,9 +309,10 @@ async function refuseUnservable(
 ): Promise<void> {
   const served = [...new Set(clients.map(({ content }) => content.processorActivityId as string))];
   const stored = new Map<string, Content>();
-  for (let from = 0; from < served.length; from += pageSize) {
-    const page = await tenant.contents('processorActivity', served.slice(from, from + pageSize));
-    for (const [id, { state, processorId }] of page) stored.set(id, { state, processorId });
+  for await (const ids of pagesBySize('processorActivity', served, tenant)) {
+    for (const [id, { state, processorId }] of await tenant.contents('processorActivity', ids)) {
+      stored.set(id, { state, processorId });
+    }
   }
   for (const { pointer, isNew, content } of clients) {
     const id = content.processorActivityId as string;
@@ -251,15 +360,28 @@ function indexed(wanted: readonly WantedResource[], newId: () => string, problem
   return { entries, byKey, byId: new Map() };
 }
 
-/** Finds each resource of the file in the tenant, and what the file names outside of itself, which is answered. */
-async function findAll(file: File, tenant: TenantView, problems: Problems): Promise<ReadonlyMap<string, Target>> {
+/**
+ * Finds each resource of the file in the tenant, and what the file names outside of itself, which is answered; undefined
+ * when that is too much, which is told.
+ */
+async function findAll(
+  file: File,
+  tenant: TenantView,
+  turns: Turns,
+  problems: Problems,
+): Promise<ReadonlyMap<string, Target> | undefined> {
   const wanted = new Map<string, Wanted>();
   const want = (each: Wanted) => wanted.set(targetName(each), { type: each.type, key: each.key });
   for (const { wanted: each } of file.entries) {
     const { type } = each.definition;
     if (each.reference !== undefined) want({ type, key: `ref:${each.reference}` });
     if (each.flawed === true) continue;
+    await turns.next();
     for (const named of keysOf(each)) if (!file.byKey.has(targetName(named))) want(named);
+    if (wanted.size > file.entries.length + outsideLimit) {
+      problems.error('', 'maxItems', `It names more than ${outsideLimit} resources that it does not hold.`);
+      return undefined;
+    }
   }
   const found = await tenant.find([...wanted.values()]);
   const settle = (entry: Entry, reference: string, targets: ReadonlyMap<string, Target>) => {
@@ -307,16 +429,20 @@ async function findAll(file: File, tenant: TenantView, problems: Problems): Prom
 const keysOf = ({ definition, body }: WantedResource): NamedKey[] =>
   namedKeys(definition, writableOf(definition, body));
 
-function* pagesByType(entries: readonly Entry[]): Generator<Entry[]> {
-  let page: Entry[] = [];
-  for (const entry of entries) {
-    if (page.length === pageSize || (page.length > 0 && page[0]!.wanted.definition !== entry.wanted.definition)) {
-      yield page;
-      page = [];
-    }
-    page.push(entry);
+/** Resources of one type at a time, no more than fit into the memory with what is stored of them. */
+async function* pagesByType(entries: readonly Entry[], tenant: TenantView): AsyncGenerator<Entry[]> {
+  for (const [{ type }, ofType] of Map.groupBy(entries, ({ wanted }) => wanted.definition)) {
+    const sizes = await tenant.sizes(
+      type,
+      ofType.flatMap(({ target }) => target?.id ?? []),
+    );
+    yield* pagesOf(ofType, ({ id }) => sizes.get(id) ?? 0, pageSize);
   }
-  if (page.length > 0) yield page;
+}
+
+async function* pagesBySize(type: ResourceType, ids: readonly string[], tenant: TenantView): AsyncGenerator<string[]> {
+  const sizes = await tenant.sizes(type, ids);
+  yield* pagesOf(ids, (id) => sizes.get(id) ?? 0, pageSize);
 }
 
 /** What the file says, as the tenant would store it; undefined when it cannot be. */
@@ -331,7 +457,7 @@ function resolvedContent(
   const { definition, body, pointer, flawed } = entry.wanted;
   if (flawed === true) return undefined;
   let whole = true;
-  const strangers: string[] = [];
+  const strangers = new Set<string>();
   const resolved = withKeys(definition, writableOf(definition, body), (named) => {
     const name = targetName(named);
     const id = file.byKey.get(name)?.id ?? outside.get(name)?.id;
@@ -340,7 +466,7 @@ function resolvedContent(
     if (definitionOf(named.type).nature === 'activity' && !named.key.startsWith('ref:') && place !== undefined) {
       const message = `The file names a ${named.type} that it does not hold; this place is left out.`;
       problems.warn(pointer + named.pointer, 'left-out', message);
-      strangers.push(place);
+      strangers.add(place);
       return named.key;
     }
     whole = false;
@@ -349,10 +475,7 @@ function resolvedContent(
     return named.key;
   });
   if (!whole) return undefined;
-  const said = strangers.reduceRight<unknown>(
-    (value, place) => withoutItem(value, place.split('/').slice(1)),
-    resolved,
-  );
+  const said = strangers.size === 0 ? resolved : withoutItems(resolved, strangers);
   const content = { ...stated(definition, said as Content, stored, newId), reference: entry.reference };
   const flaws = contradictionsOf(definition, content);
   for (const flaw of flaws) problems.error(pointer + flaw.pointer, flaw.code, flaw.message);
@@ -360,16 +483,20 @@ function resolvedContent(
 }
 
 /**
- * The value without the item of a list. A notice tells of activities by their ids, of drafts and of the other record too,
- * and a register has neither: in that document these places lead nowhere.
+ * The value without items of its lists, by their pointers. A notice tells of activities by their ids, of drafts and of the
+ * other record too, and a register has neither: in that document these places lead nowhere.
  */
-function withoutItem(value: unknown, [step, ...path]: readonly string[]): unknown {
+function withoutItems(value: unknown, places: ReadonlySet<string>, pointer = ''): unknown {
   if (Array.isArray(value)) {
-    return value.flatMap((item, index) =>
-      String(index) !== step ? [item] : path.length === 0 ? [] : [withoutItem(item, path)],
-    );
+    return value.flatMap((item, index) => {
+      const place = `${pointer}/${index}`;
+      return places.has(place) ? [] : [withoutItems(item, places, place)];
+    });
   }
-  return { ...(value as Content), [step!]: withoutItem((value as Content)[step!], path) };
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, withoutItems(member, places, `${pointer}/${name}`)]),
+  );
 }
 
 /** An end is a step of its own, which somebody decides, and so is hiding: neither comes with a content. */
@@ -379,12 +506,6 @@ function tellOfEnds({ wanted: { body, pointer } }: Entry, stored: Content | unde
     problems.warn(`${pointer}/state`, 'retired', message);
   }
   if (stored?.archived === true) problems.warn(pointer, 'archived', 'It is archived here, and stays so.');
-}
-
-function nameOf({ reference }: Entry, content: Content, file: File): string {
-  if (typeof content.name === 'string') return content.name;
-  const client = file.byId.get(targetName({ type: 'controller', key: String(content.controllerId) }));
-  return (client?.wanted.body.name as string | undefined) ?? reference;
 }
 
 function itemOf({ wanted, id, reference }: Entry, version: number, content: Content, told: string): PlannedItem {
@@ -410,8 +531,11 @@ interface Compared {
 async function compared(
   definition: ResourceDefinition,
   changed: readonly Compared[],
+  names: ReadonlyMap<Entry, string>,
   file: File,
   tenant: TenantView,
+  room: Room,
+  turns: Turns,
 ): Promise<PlannedItem[]> {
   if (changed.length === 0) return [];
   const unknown = new Map<string, Wanted>();
@@ -426,11 +550,31 @@ async function compared(
       const reference = file.byId.get(targetName(named))?.reference ?? references.get(targetName(named));
       return reference === undefined ? named.key : `ref:${reference}`;
     });
-  return changed.map(({ entry, version, before, after }) => {
-    const about = { type: definition.type, reference: entry.reference };
-    const fields = [...differences(shown(before), shown(after))];
-    return itemOf(entry, version, after, fields.map((field) => JSON.stringify({ ...about, ...field })).join(','));
-  });
+  const items: PlannedItem[] = [];
+  for (const { entry, version, before, after } of changed) {
+    await turns.next();
+    const name = names.get(entry);
+    const about = { type: definition.type, reference: entry.reference, ...(name === undefined ? {} : { name }) };
+    items.push(itemOf(entry, version, after, room.takeAll(toldFields(about, shown(before), shown(after)))));
+  }
+  return items;
+}
+
+function* toldFields(about: object, before: Content, after: Content): Generator<string> {
+  for (const { old, new: now, ...field } of differences(before, after)) {
+    const told = {
+      ...(old === undefined ? {} : { old: bounded(old) }),
+      ...(now === undefined ? {} : { new: bounded(now) }),
+    };
+    yield JSON.stringify({ ...about, ...field, ...told });
+  }
+}
+
+/** A value, or how many bytes of JSON it would take where that is too much to tell. */
+function bounded(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  return bytes <= valueLimit ? value : { omitted: bytes };
 }
 
 /** One difference of two contents. Absent on one side: not stated there. */

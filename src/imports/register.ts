@@ -2,7 +2,6 @@
  * Reads a register as a file to import: a register document, or the same members with `ref:` keys in place of ids and
  * without `about` and `integrity`, which is the form of `db/samples`.
  */
-import { setImmediate } from 'node:timers/promises';
 import { type Content, isObject, type ResourceDefinition, referencePattern } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
 import { type RegisterScope, registerRoles } from '../article30/register.ts';
@@ -11,6 +10,7 @@ import { isUuid } from '../db/identifiers.ts';
 import { entryType } from '../db/register-source.ts';
 import { digestOf } from '../register/document.ts';
 import type { Problems, WantedResource } from './plan.ts';
+import { Turns } from './turns.ts';
 
 /** Judges a body by the schema of its type: what is wrong with it, with pointers into it. */
 export type BodyJudge = (type: string, body: unknown) => readonly Flaw[];
@@ -32,9 +32,6 @@ const members = ['about', 'blocks', 'controllers', 'entries', 'integrity'];
 /** A file holds at most so many resources. */
 const resourcesLimit = 25_000;
 
-/** After so many bodies other requests have their turn. */
-const pause = 10;
-
 /**
  * The resources that a register names, in the order of the types.
  *
@@ -53,11 +50,13 @@ export async function readRegister(
   if (about !== undefined && role !== undefined && about !== role) {
     problems.error('/about/scope/role', 'contradiction', `It is a record of the role ${about}; ${role} was asked for.`);
   }
+  if (about === undefined && role === undefined) tellOfRole(file, problems);
   const wanted: WantedResource[] = [];
+  const turns = new Turns();
   let judged = 0;
   for (const { definition, body, pointer, name } of bodiesOf(file, about ?? role ?? 'controller', problems)) {
-    if (++judged % pause === 0) await setImmediate();
-    if (judged > resourcesLimit) {
+    await turns.next();
+    if (++judged > resourcesLimit) {
       problems.error('', 'maxItems', `It holds more than ${resourcesLimit} resources; import it in parts.`);
       break;
     }
@@ -78,13 +77,30 @@ function aboutOf(file: Content, problems: Problems): RegisterScope['role'] | und
   if (about?.kind !== 'register' || role === undefined) {
     problems.error('/about', 'unknown', 'It does not say that it is a register of a controller or of a processor.');
   }
-  if (integrity?.digest !== digestOf(file)) {
+  if (about === undefined || integrity === undefined) {
+    const message = 'A register document has both: leave out both `about` and `integrity`, or neither.';
+    problems.error('/integrity/digest', 'digest', message);
+  } else if (integrity.digest !== digestOf(file)) {
     const message = 'The digest is not that of the document: something was changed, added or lost.';
     problems.error('/integrity/digest', 'digest', message);
   } else if (integrity.entries !== (Array.isArray(file.entries) ? file.entries.length : 0)) {
     problems.error('/integrity/entries', 'digest', 'It is not the number of the entries.');
   }
   return role;
+}
+
+/** Members that only the activities of a processor have. */
+const ofProcessors = Object.keys(definitionOf('processorActivity').properties).filter(
+  (name) => !Object.hasOwn(definitionOf('processingActivity').properties, name),
+);
+
+/** Without `about` the entries are read as those of a controller, and what is wrong with each would hide the reason. */
+function tellOfRole({ blocks, entries }: Content, problems: Problems): void {
+  const isProcessors = (entry: unknown) => isObject(entry) && ofProcessors.some((name) => Object.hasOwn(entry, name));
+  const clients = isObject(blocks) && Object.hasOwn(blocks, 'processorClient');
+  if (!Array.isArray(entries) || entries.length === 0 || !(clients || entries.some(isProcessors))) return;
+  const message = 'It looks like the record of a processor: add `role=processor` to the query, or keep `about`.';
+  problems.error('/entries', 'role', message);
 }
 
 interface About {
@@ -131,6 +147,8 @@ function* listed(definition: ResourceDefinition, list: unknown, pointer: string,
 }
 
 const referenceForm = new RegExp(referencePattern);
+/** No reference and no id is longer; what is, leads nowhere. */
+const longestKey = 64;
 
 /** A block stands under its id or under its reference. */
 function wantedFrom({ definition, body, pointer, name }: Body<Content>, flawed: boolean, problems: Problems) {
@@ -138,7 +156,8 @@ function wantedFrom({ definition, body, pointer, name }: Body<Content>, flawed: 
   const isId = name !== undefined && name !== body.reference && isUuid(name);
   const id = body.id ?? (isId ? name : undefined);
   const reference = derived ? undefined : (body.reference ?? (isId ? undefined : name));
-  if (body.reference === undefined && typeof reference === 'string' && !referenceForm.test(reference)) {
+  const misnamed = body.reference === undefined && typeof reference === 'string' && !referenceForm.test(reference);
+  if (misnamed) {
     problems.error(pointer, 'pattern', `It stands under no reference: that has the form ${referencePattern}.`);
   }
   if (name !== undefined && !derived && name !== body.id && name !== reference && !isId) {
@@ -158,9 +177,9 @@ function wantedFrom({ definition, body, pointer, name }: Body<Content>, flawed: 
     definition,
     body,
     pointer,
-    ...(typeof reference === 'string' ? { reference } : {}),
-    ...(typeof id === 'string' ? { id } : {}),
-    ...(flawed || (reference === undefined && !derived) ? { flawed: true } : {}),
+    ...(typeof reference === 'string' && reference.length <= longestKey ? { reference } : {}),
+    ...(typeof id === 'string' && id.length <= longestKey ? { id } : {}),
+    ...(flawed || misnamed || (reference === undefined && !derived) ? { flawed: true } : {}),
   };
 }
 

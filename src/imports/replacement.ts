@@ -4,11 +4,11 @@
  */
 import type { Content, ResourceDefinition } from '../article30/definition.ts';
 import { definitionOf } from '../article30/index.ts';
-import { approvesItself, writableOf } from '../article30/life.ts';
+import { writableOf } from '../article30/life.ts';
 import type { ResourceType } from '../article30/resource-types.ts';
-import type { Settings } from '../article30/settings.ts';
 import { type NamedKey, namedKeys, withKeys } from '../article30/shape.ts';
 import type { Problems, WantedResource } from './plan.ts';
+import { Turns } from './turns.ts';
 
 export interface Replacement {
   /** The recipient that is replaced. */
@@ -19,36 +19,41 @@ export interface Replacement {
   readonly today: string;
 }
 
-/** The resources that name the one, as they would name the other. A pointer begins with type and reference. */
-export function replaced(
-  named: readonly { readonly type: string; readonly content: Content }[],
+/**
+ * The resources that name the one, as they would name the other. A pointer begins with type and reference.
+ *
+ * @param named with their working contents, but for notices
+ * @param notices that name the one
+ */
+export async function replaced(
+  named: AsyncIterable<{ readonly type: string; readonly content: Content }>,
+  notices: readonly { readonly reference: string }[],
   replacement: Replacement,
-  settings: Settings,
   problems: Problems,
-): WantedResource[] {
+): Promise<WantedResource[]> {
   const { from, by } = replacement;
+  const turns = new Turns();
   if (from.role !== undefined && by.role !== undefined && from.role !== by.role) {
     problems.warn('', 'role', `The one is recorded as \`${from.role}\`, the other as \`${by.role}\`.`);
   }
+  for (const { reference } of notices) {
+    const message =
+      'The notice records what was published and keeps naming the recipient that is replaced: publish another, then record that.';
+    problems.warn(`/notice/${reference}`, 'published-notice', message);
+  }
   let ended = 0;
-  let atOnce = 0;
   const wanted: WantedResource[] = [];
-  for (const { type, content } of named) {
+  for await (const { type, content } of named) {
+    await turns.next();
     if (content.state === 'retired') {
       ended++;
       continue;
     }
     const definition = definitionOf(type as ResourceType);
-    if (type === 'notice') {
-      const message =
-        'The notice records what was published and keeps naming the recipient that is replaced: publish another, then record that.';
-      problems.warn(`/${type}/${content.reference}`, 'published-notice', message);
-      continue;
-    }
-    if (approvesItself(definition, settings)) atOnce++;
     const pointer = `/${type}/${content.reference}`;
     tellOfDoubles(definition, content, pointer, replacement, problems);
     tellOfTransfers(definition, content, pointer, replacement, problems);
+    tellOfFacts(type, content, pointer, replacement, problems);
     const body = withKeys(definition, writableOf(definition, content), (each) =>
       isKeyOf(each, from) ? String(by.id) : each.key,
     );
@@ -66,11 +71,19 @@ export function replaced(
       `Activities that have ended keep naming it (${ended}): their content no longer changes.`,
     );
   }
-  if (atOnce > 0) {
-    const message = `Building blocks among them (${atOnce}) are approved as they are saved: the register shows them at once, the activities only when they are approved.`;
-    problems.warn('', 'approved-at-once', message);
-  }
   return wanted;
+}
+
+/** What was said because of the one, and of which nobody has said that it is so with the other. */
+function tellOfFacts(type: string, content: Content, pointer: string, { from }: Replacement, problems: Problems): void {
+  if (type === 'recipient' && content.engagedById === from.id) {
+    const message = 'The recipient that is replaced engaged this one: check whether the other engages it.';
+    problems.warn(`${pointer}/engagedById`, 'check-engagement', message);
+  }
+  if (type === 'system' && content.hostedById === from.id && content.countries !== undefined) {
+    const message = 'The system keeps its countries: check where the other recipient stores the data.';
+    problems.warn(`${pointer}/countries`, 'check-system', message);
+  }
 }
 
 const isKeyOf = ({ type, key }: NamedKey, { id }: Content): boolean => type === 'recipient' && key === id;

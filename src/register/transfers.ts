@@ -5,6 +5,14 @@
 import { type Adequacy, isDecisionInForce, judgeAdequacy } from '../article30/adequacy.ts';
 import { datePlus } from '../article30/calendar.ts';
 import type { Content } from '../article30/definition.ts';
+import { needsAssessment, needsImporterCheck } from '../article30/safeguard.ts';
+
+/** What a row shows of the controller, or of the processor. */
+export interface TransferController {
+  readonly id: string;
+  readonly reference: string;
+  readonly name: string;
+}
 
 /** What a row shows of the recipient. */
 export interface TransferRecipient {
@@ -43,6 +51,8 @@ export interface TransferRow {
     /** When the activity ended, for one that is retired. */
     readonly endedOn?: string;
   };
+  /** Of an activity of a processor: the processor. */
+  readonly controller?: TransferController;
   readonly lineId: string;
   readonly recipient?: TransferRecipient;
   readonly country?: string;
@@ -62,17 +72,22 @@ export interface TransferFilters {
   /** Ids. */
   readonly recipientId?: readonly string[];
   readonly adequate?: readonly string[];
-  /** These four ask for one ground to which all of them apply. */
+  /** These four ask for one ground to which all of them apply; {@link noMechanism} for a transfer of which none is named. */
   readonly mechanism?: readonly string[];
+  /** A day since which what the ground needs was not done, be it that it never was. */
   readonly importerCheckedBefore?: string;
   readonly assessedBefore?: string;
   readonly expiresBefore?: string;
 }
 
+/** Among the mechanisms that are wanted: no ground that the transfer names says which ground of Chapter V it is. */
+export const noMechanism = 'none';
+
 /** One line of an activity, and what it names. */
 export interface TransferLine {
   readonly activity: TransferRow['activity'];
   readonly line: Content;
+  readonly controllerId?: string;
   readonly recipientId?: string;
   readonly safeguardIds: readonly string[];
 }
@@ -89,17 +104,25 @@ export function hasLeft({ retirement }: Content, kept: string, on: string): bool
 
 /** The transfers of an activity, by their line ids. */
 export function transferLines(type: string, content: Content): TransferLine[] {
-  const { id, reference, name, retirement } = content;
+  const { id, reference, name, retirement, controllerId, processorId } = content;
   const endedOn = (retirement as Content | undefined)?.endedOn;
   const activity = { type, id, reference, name, ...given({ endedOn }) } as TransferRow['activity'];
   return ((content.transfers as Content[] | undefined) ?? [])
     .map((line) => ({
       activity,
       line,
-      ...(given({ recipientId: line.recipientId }) as { recipientId?: string }),
+      ...(given({ controllerId: controllerId ?? processorId, recipientId: line.recipientId }) as {
+        controllerId?: string;
+        recipientId?: string;
+      }),
       safeguardIds: (line.safeguardIds as string[] | undefined) ?? [],
     }))
     .sort((a, b) => (String(a.line.lineId) < String(b.line.lineId) ? -1 : 1));
+}
+
+/** What rows show of a controller or processor. */
+export function transferController({ id, reference, name }: Content): TransferController {
+  return { id, reference, name } as TransferController;
 }
 
 /** What rows show of a recipient. */
@@ -133,8 +156,9 @@ export function transferSafeguard(content: Content, on: string): TransferSafegua
 
 /** The row of a line. What it names and is not in `named` is left out. */
 export function transferRow(
-  { activity, line, recipientId, safeguardIds }: TransferLine,
+  { activity, line, controllerId, recipientId, safeguardIds }: TransferLine,
   named: {
+    readonly controllers: ReadonlyMap<string, TransferController>;
     readonly recipients: ReadonlyMap<string, TransferRecipient>;
     readonly safeguards: ReadonlyMap<string, TransferSafeguard>;
   },
@@ -143,6 +167,9 @@ export function transferRow(
   const { lineId, country, internationalOrganisation, description, state, hrData, occasional } = line;
   return {
     activity,
+    ...(given({ controller: controllerId === undefined ? undefined : named.controllers.get(controllerId) }) as {
+      controller?: TransferController;
+    }),
     lineId: lineId as string,
     ...given({
       recipient: recipientId === undefined ? undefined : named.recipients.get(recipientId),
@@ -162,25 +189,34 @@ export function transferRow(
 export function isWanted(row: TransferRow, filters: TransferFilters): boolean {
   const one = (values: readonly string[] | undefined, value: string | undefined) =>
     values === undefined || (value !== undefined && values.includes(value));
-  const before = (limit: string | undefined, date: unknown) =>
-    limit === undefined || (typeof date === 'string' && date < limit);
-  const { mechanism, importerCheckedBefore, assessedBefore, expiresBefore } = filters;
-  const ofGrounds = [mechanism, importerCheckedBefore, assessedBefore, expiresBefore].some(
-    (each) => each !== undefined,
-  );
   return (
     one(filters.country, row.country) &&
     one(filters.recipientId, row.recipient?.id) &&
     one(filters.adequate, row.adequate) &&
-    (!ofGrounds ||
-      row.safeguards.some(
-        (safeguard) =>
-          one(mechanism, safeguard.mechanism) &&
-          before(importerCheckedBefore, safeguard.importerCheck?.checkedOn) &&
-          before(assessedBefore, safeguard.impactAssessment?.completedOn) &&
-          before(expiresBefore, safeguard.expiresOn),
-      ))
+    hasGround(row, filters)
   );
+}
+
+function hasGround({ safeguards, adequate }: TransferRow, filters: TransferFilters): boolean {
+  const { mechanism: mechanisms, importerCheckedBefore, assessedBefore, expiresBefore } = filters;
+  const dated = [importerCheckedBefore, assessedBefore, expiresBefore].some((each) => each !== undefined);
+  const noneWanted = mechanisms?.includes(noMechanism) && safeguards.every(({ mechanism }) => mechanism === undefined);
+  if (!dated && (mechanisms === undefined || noneWanted)) return true;
+  const before = (limit: string | undefined, date: unknown, needed: boolean) =>
+    limit === undefined || (typeof date === 'string' ? date < limit : needed);
+  return safeguards.some((safeguard) => {
+    const { mechanism, importerCheck, impactAssessment, expiresOn } = safeguard;
+    return (
+      (mechanisms === undefined || (mechanism === undefined ? noneWanted : mechanisms.includes(mechanism))) &&
+      before(
+        importerCheckedBefore,
+        importerCheck?.checkedOn,
+        needsImporterCheck(safeguard) ?? adequate === 'partial',
+      ) &&
+      before(assessedBefore, impactAssessment?.completedOn, needsAssessment(safeguard)) &&
+      before(expiresBefore, expiresOn, false)
+    );
+  });
 }
 
 function pick(content: Content, names: readonly string[]): Content {

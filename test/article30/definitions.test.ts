@@ -618,7 +618,7 @@ const fields: Record<ResourceType, readonly string[]> = {
     'processorActivityId',
     'controllerId',
     'actsAs',
-    'onBehalfOf[]',
+    'onBehalfOfIds[]',
     'contract.exists',
     'contract.inWriting',
     'contract.reference',
@@ -1005,6 +1005,10 @@ t.test('lists filter by what the examples say', async (t) => {
     reviewDueOn: '2027-03-03',
     endedOn: '2026-05-01',
   });
+  for (const type of ['processingActivity', 'processorActivity'] as const) {
+    t.equal(facetsOf(type, { state: 'approved', reviewDueOn: '2027-03-03' }).reviewDueOn, '2027-03-03');
+    t.equal(facetsOf(type, { state: 'retired', reviewDueOn: '2027-03-03' }).reviewDueOn, undefined, 'it has ended');
+  }
   for (const { type, facets, searched } of definitions) {
     for (const [name, facet] of Object.entries(facets ?? {})) {
       t.doesNotThrow(() => facet({}), `${type}.${name} of what says nothing`);

@@ -114,11 +114,23 @@ t.test('approval, review and retirement set what only they set; edits keep it', 
     reviewDueOn: '2026-09-04',
     approvedAt: approved.approvedAt,
   });
-  const retired = retire(activity, reviewed, { endedOn: '2026-03-01' }, later);
+  const retired = retire(activity, reviewed, { endedOn: '2026-03-01' }, later)!;
   t.match(retired, {
     operation: 'retire',
     approved: true,
     content: { state: 'retired', version: 4, approvedVersion: 4, retirement: { endedOn: '2026-03-01' } },
+  });
+  t.equal(retire(activity, retired.content!, { endedOn: '2026-03-01' }, later), undefined, 'that is said already');
+  const corrected = retire(activity, retired.content!, { endedOn: '2026-02-28', dataDisposal: 'Erased.' }, later)!;
+  t.strictSame(corrected, {
+    operation: 'retire',
+    approved: true,
+    content: {
+      ...retired.content,
+      version: 5,
+      approvedVersion: 5,
+      retirement: { endedOn: '2026-02-28', dataDisposal: 'Erased.' },
+    },
   });
   t.equal(approve(activity, approved, later), undefined, 'approved already');
   t.equal(discard(activity, retired.content!, retired.content!, later), undefined, 'nothing to throw away');
@@ -136,12 +148,11 @@ t.test('a step gives a new content and leaves the stored one alone', async (t) =
 t.test('a step that the state does not allow says so, in words', async (t) => {
   const draft = create(activity, { name: 'A' }, 'a', first).content!;
   const approved = approve(activity, draft, first)!.content!;
-  const retired = retire(activity, approved, { endedOn: '2026-03-01' }, later).content!;
+  const retired = retire(activity, approved, { endedOn: '2026-03-01' }, later)!.content!;
   const conflicts: [() => unknown, RegExp][] = [
     [() => submit(activity, approved, later), /this is approved/],
     [() => review(activity, draft, later), /this is a draft/],
     [() => retire(activity, draft, { endedOn: '2026-03-01' }, later), /Approve it/],
-    [() => retire(activity, retired, { endedOn: '2026-03-01' }, later), /already/],
     [() => edit(activity, retired, { name: 'B' }, later), /retired/],
     [() => approve(activity, retired, later), /retired/],
     [() => approve(activity, { ...draft, archived: true }, later), /restore it first/],

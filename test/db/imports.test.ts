@@ -42,7 +42,7 @@ const item = (number: number, version = 0) => ({
 
 const planOf = (items: NewPlan['items']): NewPlan => ({
   ...{ id: newId(), source: 'register', sequence: 0, unchanged: 2, errors: 0, warnings: 1 },
-  ...{ problems: '[{"severity":"warning"}]', items },
+  ...{ problems: '[{"severity":"warning"}]', items, createdAt: new Date().toISOString() },
 });
 
 async function add(
@@ -114,7 +114,7 @@ t.test('a plan is outdated when what it touches is not as it was', async (t) => 
     const [first] = await listPlans(pool, writer.tenant, undefined, 1);
     t.equal(first?.id, plan.id, 'the newest first');
     const read = await readPlan(pool, writer.tenant, plan.id);
-    t.equal(read?.state, first?.state);
+    t.equal(first?.state, 'planned', 'a list does not ask whether it is outdated');
     return read?.state;
   };
   t.equal(await stateOf([item(1), { ...item(2, 1), id }]), 'planned');
@@ -141,7 +141,7 @@ t.test('one who applies holds the plan, and it stays applied', async (t) => {
     pool.transaction({ tenant: writer.tenant }, async (session) => {
       const held = await holdPlan(session, writer.tenant, plan.id);
       order.push(`${name} ${held?.state}`);
-      await markApplied(session, writer.tenant, plan.id);
+      await markApplied(session, writer.tenant, plan.id, new Date().toISOString(), writer.actor);
     });
   await Promise.all([hold('first'), hold('second')]);
   t.same(
@@ -154,7 +154,7 @@ t.test('one who applies holds the plan, and it stays applied', async (t) => {
   const flawed = { ...planOf([]), errors: 1 };
   await storePlan(pool, writer, writer.actor, flawed, answer);
   const refused = pool.transaction({ tenant: writer.tenant }, (session) =>
-    markApplied(session, writer.tenant, flawed.id),
+    markApplied(session, writer.tenant, flawed.id, new Date().toISOString(), writer.actor),
   );
   await t.rejects(refused, { code: '23514' }, 'with errors it cannot be');
 });
@@ -198,6 +198,41 @@ t.test('what a plan must know of a tenant', async (t: Test) => {
   ]);
   t.same([...names], [[targetName({ type: 'purpose', key: purpose }), 'a']]);
   t.same([...(await readChain(pool, tenant, 'recipient', 'engagedById'))], [[below, above]]);
+});
+
+t.test('of a tenant so many plans are kept: those with errors go first, then the oldest', async (t) => {
+  const writer = await newWriter();
+  const stranger = await newWriter();
+  const { tenant } = writer;
+  const store = async (who: typeof writer, plan: NewPlan) => {
+    await storePlan(pool, who, who.actor, plan, answer);
+    return plan.id;
+  };
+  const foreign = await store(stranger, planOf([item(1)]));
+  const apply = (id: string) =>
+    pool.transaction({ tenant }, (session) => markApplied(session, tenant, id, new Date().toISOString(), writer.actor));
+  const applied = await store(writer, planOf([item(1)]));
+  await apply(applied);
+  const good: string[] = [];
+  for (let i = 0; i < 99; i++) good.push(await store(writer, planOf([item(i)])));
+  const flawed = await store(writer, { ...planOf([]), errors: 1 });
+  const ids = async () => (await listPlans(pool, tenant, undefined, 200)).map(({ id }) => id);
+  t.same((await ids()).toSorted(), [applied, ...good, flawed].toSorted(), 'as many as there may be');
+
+  good.push(await store(writer, planOf([item(100)])));
+  t.same((await ids()).toSorted(), [applied, ...good].toSorted(), 'the one with errors is newer, and goes');
+  const again = await store(writer, { ...planOf([]), errors: 1 });
+  t.same((await ids()).toSorted(), [applied, ...good.slice(1), again].toSorted(), 'the new one stays, whatever it is');
+  t.same(await heldItems(writer, good[0]!), [], 'with its items the oldest has gone');
+
+  const text = 'x'.repeat(1024 * 1024);
+  const large = () => planOf(Array.from({ length: 60 }, (_, i) => ({ ...item(i), content: JSON.stringify(text) })));
+  const sizes: string[] = [];
+  for (let i = 0; i < 5; i++) sizes.push(await store(writer, large()));
+  const left = await ids();
+  t.same(left.filter((id) => sizes.includes(id)).toSorted(), sizes.slice(1).toSorted(), 'and so many bytes');
+  t.ok(left.includes(applied), 'what was applied is counted by itself');
+  t.equal((await readPlan(pool, stranger.tenant, foreign))?.id, foreign, 'and every tenant by itself');
 });
 
 t.test('old plans are forgotten with their items, of all tenants', async (t) => {

@@ -93,7 +93,7 @@ const allowed: Record<string, string> = {
   facet: 'SELECT INSERT DELETE',
   idempotency: 'SELECT INSERT DELETE',
   import_item: 'SELECT INSERT',
-  import_plan: 'SELECT INSERT',
+  import_plan: 'SELECT INSERT DELETE',
   link: 'SELECT INSERT UPDATE DELETE',
   migration: 'SELECT',
   resource: 'SELECT INSERT UPDATE DELETE',
@@ -122,7 +122,8 @@ t.test('the role of the service gets what is listed and no more', async (t) => {
   const columns = await owner.query(
     `select c.relname as table, a.attname as column from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
      where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
-       and has_column_privilege($1, c.oid, a.attnum, 'UPDATE') and not has_table_privilege($1, c.oid, 'UPDATE')`,
+       and has_column_privilege($1, c.oid, a.attnum, 'UPDATE') and not has_table_privilege($1, c.oid, 'UPDATE')
+     order by c.relname, a.attnum`,
     [role],
   );
   t.same(
@@ -130,10 +131,14 @@ t.test('the role of the service gets what is listed and no more', async (t) => {
     [
       { table: 'approved_span', column: 'valid_to' },
       { table: 'import_plan', column: 'state' },
+      { table: 'import_plan', column: 'applied_at' },
+      { table: 'import_plan', column: 'applied_by' },
       { table: 'review', column: 'state' },
+      { table: 'review', column: 'due_on' },
+      { table: 'review', column: 'assignee' },
       { table: 'review', column: 'completed_by' },
     ],
-    'of the spans it may set the end, of a plan that it was applied, of a review that and by whom it was completed',
+    'of the spans it may set the end, of a plan that it was applied, of a review what an open one can change, and that it was completed',
   );
   const functions = await owner.query<{ name: string; public: boolean; role: boolean }>(
     `select p.proname as name, has_function_privilege($1, p.oid, 'execute') as role,

@@ -416,7 +416,7 @@ async function liveAtRandom(t: Test, client: Client, seed: number, requests: num
     let [method, path, body, operation]: [string, string, object | undefined, string] = ['', '', undefined, ''];
     if (i % 60 === 59) {
       body = { buildingBlockApproval: i % 120 === 59 ? 'required' : 'automatic' };
-      [method, path, operation] = ['PUT', 'settings', 'settings'];
+      [method, path, operation] = ['PATCH', 'settings', 'settings'];
     } else if (thing === undefined || roll < 0.25) {
       const kind = chance(0.3) ? 'processing-activities' : oneOf(paths)!;
       [method, path, body, operation] = ['POST', kind, { reference: `r${counter++}`, ...bodyFor(kind) }, 'create'];

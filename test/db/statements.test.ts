@@ -461,9 +461,9 @@ async function rareSteps(t: Test, client: Client): Promise<void> {
     reference: 'rare',
     purposes: [{ purposeId: 'ref:same-name' }],
   });
-  await must('PUT', 'settings', { buildingBlockApproval: 'required', fourEyes: true });
+  await must('PATCH', 'settings', { buildingBlockApproval: 'required', fourEyes: true });
   await must('POST', 'processing-activities/ref:rare/approve', { includeReferenced: true }, [409]);
-  await must('PUT', 'settings', { buildingBlockApproval: 'required', fourEyes: false, reviewInterval: 'P2Y' });
+  await must('PATCH', 'settings', { buildingBlockApproval: 'required', fourEyes: false, reviewInterval: 'P2Y' });
   await must('GET', 'purposes?limit=1');
   const { nextCursor } = await must('GET', 'purposes?limit=1&sort=-updatedAt');
   await must('GET', `purposes?limit=1&sort=-updatedAt&cursor=${nextCursor}`);

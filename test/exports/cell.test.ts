@@ -221,8 +221,27 @@ t.test('whatever stands in them, cells give back what was written', async (t) =>
 });
 
 t.test('no cell begins a formula, and every cell comes back', async (t) => {
-  const dangerous = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', "'", "'=1", "''=1", '=', '-'];
-  const harmless = ['', 'a=1', ' =1', 'a\n=1', '#register', '"=1"', '1-2'];
+  const signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+  const unseen = [
+    '',
+    ' ',
+    '\t',
+    '\r',
+    '\n',
+    '\u00a0',
+    '\ufeff',
+    '\u200b',
+    '\u2009 ',
+    '\u3000',
+    '\u00ad',
+    '\u0000',
+    '\u2028',
+  ];
+  const dangerous = [
+    ...signs.flatMap((sign) => unseen.flatMap((before) => [`${before}${sign}1+1`, `${before}${sign}`])),
+    ...['\t', '\ra', '\na', '\u0000', '\u2028a', "'", "'=1", "''=1", "' a", "'a"],
+  ];
+  const harmless = ['', ' ', ' a', '\u00a0a', 'a=1', 'a\n=1', '#register', '"=1"', '1-2', '·=1', '\u200ba=1'];
   for (const cell of dangerous) {
     t.equal(neutralised(cell), `'${cell}`);
     t.equal(restored(neutralised(cell)), cell);
@@ -231,7 +250,7 @@ t.test('no cell begins a formula, and every cell comes back', async (t) => {
     t.equal(neutralised(cell), cell);
     t.equal(restored(cell), cell);
   }
-  t.equal(restored("'tis"), "'tis", 'an apostrophe that nobody put there stays');
+  for (const cell of ["'tis", "' a", "'"]) t.equal(restored(cell), cell, 'an apostrophe that nobody put there stays');
   t.comment(`${dangerous.length + harmless.length} cells`);
 });
 

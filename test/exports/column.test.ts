@@ -106,7 +106,7 @@ t.test('the blocks that an entry reaches, through others too, but not by whose t
     { type: 'notice', id: id(3), name: 'N', reference: 'n', statements: [{ about: [{ recipientId: id(4) }] }] },
     { type: 'recipient', id: id(4), name: 'Elsewhere', reference: 'elsewhere' },
     { type: 'system', id: id(5), name: 'S', reference: 's', hostedById: id(6) },
-    { type: 'processorClient', id: id(7), processorActivityId: id(8), controllerId: id(9), onBehalfOf: [id(10)] },
+    { type: 'processorClient', id: id(7), processorActivityId: id(8), controllerId: id(9), onBehalfOfIds: [id(10)] },
     { type: 'controller', id: id(9), name: 'C', reference: 'c', securityMeasureIds: [id(11)] },
   );
   const entry = { id: id(12), recipients: [{ recipientId: id(1) }], noticeIds: [id(3)], systemIds: [id(5)] };

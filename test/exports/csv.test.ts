@@ -53,7 +53,10 @@ async function tableOf(register: Register, scope: Partial<RegisterScope> = {}): 
   return { text, headings, rows, last, document: await documentOf(partsOf(register, scope)) };
 }
 
-const withoutApostrophe = (cell: string) => (/^'[=+\-@\t\r']/.test(cell) ? cell.substring(1) : cell);
+/** What a spreadsheet may take for a formula: see the description of the format. */
+const formula = /^(?:[\s\p{Cc}\p{Cf}]*[=+\-@＝＋－＠]|[\p{Cc}\u2028\u2029])/u;
+const withoutApostrophe = (cell: string) =>
+  cell.startsWith("'") && (cell[1] === "'" || formula.test(cell.slice(1))) ? cell.slice(1) : cell;
 
 /** Two cells of a column, one below the other: a line that was cut stands in both, under one name and one `lineId`. */
 function joined(above: string, below: string): string {
@@ -226,7 +229,7 @@ t.test(
           {
             controllerId: 'ref:agency',
             actsAs: 'processor',
-            onBehalfOf: ['ref:end', 'ref:silent'],
+            onBehalfOfIds: ['ref:end', 'ref:silent'],
             until: '2020-01-31',
           },
           { controllerId: 'ref:abroad', customFields: { 'cost; centre': '=4711' } },
@@ -243,7 +246,7 @@ t.test(
     const { rows, document } = await tableOf(register, { role: 'processor' });
     t.same(rows[0]!.get('clients')!.split('\n'), [
       'Abroad [abroad]; customFields.cost\\; centre=\\=4711',
-      'Agency [agency]; contact.phone=+33 1; actsAs=processor; onBehalfOf=End [end]; onBehalfOf=Silent [silent]; until=2020-01-31',
+      'Agency [agency]; contact.phone=+33 1; actsAs=processor; onBehalfOfIds=End [end]; onBehalfOfIds=Silent [silent]; until=2020-01-31',
       'Silent [silent]',
     ]);
     t.same(rows[0]!.get('endControllers')!.split('\n'), [
@@ -381,7 +384,7 @@ t.test('no cell begins a formula', async (t) => {
   const { text, rows, document } = await tableOf(register);
   const cells = parse(text, { bom: true, record_delimiter: '\r\n' }).flat();
   t.same(
-    cells.filter((cell) => /^[=+\-@\t\r]/.test(cell)),
+    cells.filter((cell) => formula.test(cell)),
     [],
     'as a spreadsheet sees them',
   );
@@ -728,7 +731,7 @@ const shownToProcessor = {
   processor: { type: 'controller', ids: ({ processorId }) => processorId, members: legalEntity },
   endControllers: {
     type: 'controller',
-    ids: (_, __, clients) => clients.map(({ onBehalfOf }) => onBehalfOf),
+    ids: (_, __, clients) => clients.map(({ onBehalfOfIds }) => onBehalfOfIds),
     members: [...legalEntity, 'representative', 'representativeExemption', 'dataProtectionOfficer'],
   },
 } as Shown;
@@ -789,7 +792,7 @@ const detailsToProcessor: Details = {
     type: 'controller',
     shown: ({ processorId }, _, clients) => [
       [processorId, [...legalEntity, ...offices, 'securityMeasureIds']],
-      [clients.map(({ controllerId, onBehalfOf }) => [controllerId, onBehalfOf]), [...legalEntity, ...offices]],
+      [clients.map(({ controllerId, onBehalfOfIds }) => [controllerId, onBehalfOfIds]), [...legalEntity, ...offices]],
     ],
   },
   recipientDetails: {
@@ -1164,7 +1167,7 @@ class RowReader {
           custom: line.parts.filter(isCustom).map(([name, value]) => [name.slice('customFields.'.length), value]),
         };
       });
-    const ownMembers = ['actsAs', 'onBehalfOf', 'since', 'until', 'dataDisposal', 'notes'];
+    const ownMembers = ['actsAs', 'onBehalfOfIds', 'since', 'until', 'dataDisposal', 'notes'];
     yield [
       'clients',
       read('clients').map(({ id, entity, own, custom }) => ({

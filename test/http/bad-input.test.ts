@@ -4,6 +4,7 @@
  * The cases come from the app's own document: every operation that writes, every property of its body, every parameter.
  */
 import t, { type Test } from 'tap';
+import { defaultSettings } from '../../src/article30/settings.ts';
 import { hold } from '../operations.ts';
 import { type Answer, type Client, startService } from '../service.ts';
 
@@ -694,8 +695,13 @@ function validBody(id: string): object {
   if (id === 'createTenant') return { reference: 'x' };
   if (id === 'createReviews') return { subjects: [{ type: 'purpose', key: 'ref:invoicing' }], reason: 'x' };
   if (id === 'completeReview') return { outcome: 'changed' };
+  if (id === 'updateReview') return { assignee: 'x' };
   if (id === 'approveProcessorClients') return { clients: [{ controllerId: 'ref:acme', version: 1 }] };
-  return id.startsWith('approve') || id === 'replaceSettings' ? {} : { name: 'x' };
+  if (id === 'replaceSettings') {
+    const { version: _, ...settings } = defaultSettings;
+    return settings;
+  }
+  return id.startsWith('approve') || id === 'updateSettings' ? {} : { name: 'x' };
 }
 
 t.test('a version in another form is refused, an unknown one is not found', async (t) => {
@@ -997,7 +1003,7 @@ t.test('two who close a circle at the same moment do not both succeed', async (t
 
 t.test('where approval is required, neither the drafts nor what is approved forms a circle', async (t) => {
   const strict = await service.client('strict', 'dpo');
-  await strict.call('PUT', '/v1/settings', { body: { buildingBlockApproval: 'required' }, headers: unconditional });
+  await strict.call('PATCH', '/v1/settings', { body: { buildingBlockApproval: 'required' }, headers: unconditional });
   const url = (letter: string) => `/v1/recipients/ref:${letter}`;
   const patch = (letter: string, engagedById: string | null) =>
     strict.call('PATCH', url(letter), { body: { engagedById }, headers: unconditional });

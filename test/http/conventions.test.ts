@@ -605,7 +605,7 @@ const differing = (id: string): object => {
   if (id === 'createRecipientsFromVendor') return { reference: 'another' };
   if (id === 'planRecipientReplacement') return { by: 'ref:another' };
   if (id.startsWith('approve')) return { includeReferenced: true };
-  return id === 'replaceSettings' ? { reviewInterval: 'P77D' } : { notes: 'Another.' };
+  return id.endsWith('Settings') ? { reviewInterval: 'P77D' } : { notes: 'Another.' };
 };
 
 t.test('a key belongs to one request of one person in one tenant', async (t) => {

@@ -23,7 +23,7 @@ async function content(answer: Promise<Answer>): Promise<Content> {
 /** A tenant of its own, with its officer. */
 async function tenant(name: string, settings?: object): Promise<Client> {
   const client = await service.client(name, 'dpo');
-  if (settings !== undefined) await content(call(client, 'PUT', '/v1/settings', settings));
+  if (settings !== undefined) await content(call(client, 'PATCH', '/v1/settings', settings));
   return client;
 }
 const required = { buildingBlockApproval: 'required' };
@@ -127,7 +127,7 @@ t.test('a block names only what is approved when it becomes part of the register
     type: problem('state-conflict'),
     errors: [{ in: 'body', pointer: '/hostedById', code: 'not-approved' }],
   });
-  await content(call(client, 'PUT', '/v1/settings', {}));
+  await content(call(client, 'PATCH', '/v1/settings', { buildingBlockApproval: 'automatic' }));
   const size = await logSize(client);
   const saved: [words: string, answer: Promise<Answer>][] = [
     ['a body that names it', call(client, 'PUT', '/v1/systems/ref:shop', { name: 'Shop', hostedById: 'ref:host' })],
@@ -251,7 +251,7 @@ const outcomes: Record<string, Record<string, string>> = {
     reject: 'no',
     approve: 'no',
     review: 'no',
-    retire: 'no',
+    retire: 'same',
     archive: 'archived',
     restore: 'same',
     discard: 'same',
@@ -275,7 +275,7 @@ const outcomes: Record<string, Record<string, string>> = {
     reject: 'no',
     approve: 'no',
     review: 'no',
-    retire: 'no',
+    retire: 'same',
     archive: 'same',
     restore: 'restored',
     discard: 'same',
@@ -663,39 +663,70 @@ t.test('settings have a version like all else, and say what they contradict', as
   const first = await client.get('/v1/settings');
   t.strictSame(first.json, { ...defaults, version: 0 });
   t.equal(first.headers.etag, '"0"');
-  const put = (body: unknown, match?: string) =>
-    client.call('PUT', '/v1/settings', { body, headers: match === undefined ? {} : { 'if-match': match } });
-  t.equal((await put({ reviewInterval: 'P6M' })).status, 428);
-  const stale = await put({ reviewInterval: 'P6M' }, '"4"');
-  t.equal(stale.status, 412);
-  t.match(stale.json, { type: problem('precondition-failed'), currentVersion: 0 });
-  t.equal((await put(defaults, '"4"')).json.version, 0, 'what is so already is no change');
-
-  const second = await put({ reviewInterval: 'P6M', version: 7, updatedAt: '2000-01-01T00:00:00Z' }, '"0"');
+  const write = (method: string) => (body: unknown, match?: string) =>
+    client.call(method, '/v1/settings', { body, headers: match === undefined ? {} : { 'if-match': match } });
+  const [put, patch] = [write('PUT'), write('PATCH')];
+  const half = { ...defaults, reviewInterval: 'P6M' };
+  for (const [writes, body] of [
+    [put, half],
+    [patch, { reviewInterval: 'P6M' }],
+  ] as const) {
+    t.equal((await writes(body)).status, 428);
+    const stale = await writes(body, '"4"');
+    t.equal(stale.status, 412);
+    t.match(stale.json, { type: problem('precondition-failed'), currentVersion: 0 });
+    t.equal((await writes(defaults, '"4"')).json.version, 0, 'what is so already is no change');
+  }
+  for (const name of Object.keys(defaults)) {
+    const { [name as keyof typeof defaults]: _, ...others } = half;
+    const partial = await put(others, '"0"');
+    t.equal(partial.status, 400, `${name} is not reset by being forgotten`);
+    t.match(partial.json.errors, [{ in: 'body', pointer: `/${name}`, code: 'required' }]);
+  }
+  const second = await put({ ...half, version: 7, updatedAt: '2000-01-01T00:00:00Z' }, '"0"');
   t.equal(second.status, 200);
-  t.match(second.json, { ...defaults, reviewInterval: 'P6M', version: 1 });
+  t.match(second.json, { ...half, version: 1 });
   t.equal(second.headers.etag, '"1"');
   t.equal(second.headers['log-sequence'], '1');
   t.strictSame((await client.get('/v1/settings')).json, second.json);
   const read = await put(second.json, '"99"');
   t.equal(read.status, 200, 'what was read can be sent back');
   t.equal(read.text, second.text);
-  const third = await put({ endedEntriesKept: 'P10Y' }, '"1"');
-  t.match(third.json, { ...defaults, endedEntriesKept: 'P10Y', version: 2 }, 'an absent member gets its default');
+  t.equal((await patch({}, '"99"')).text, second.text, 'to change nothing is no change');
+  const third = await patch({ endedEntriesKept: 'P10Y', version: 9 }, '"1"');
+  t.match(third.json, { ...half, endedEntriesKept: 'P10Y', version: 2 }, 'an absent member stays as it is');
+  t.equal((await patch({ reviewInterval: null }, '"2"')).status, 400, 'none can be taken away');
+  t.equal((await client.call('PATCH', '/v1/settings', { headers: { 'if-match': '"2"' } })).status, 400, 'no body');
 
-  for (const body of [{ fourEyes: true }, { fourEyes: true, buildingBlockApproval: 'automatic' }]) {
-    const impossible = await put(body, '"2"');
+  for (const impossible of [await patch({ fourEyes: true }, '"2"'), await put({ ...half, fourEyes: true }, '"2"')]) {
     t.equal(impossible.status, 422, 'four eyes need approval to be required');
     t.match(impossible.json.errors, [{ in: 'body', pointer: '/fourEyes', code: 'contradiction' }]);
   }
-  t.match((await put({ ...required, fourEyes: true }, '"2"')).json, { fourEyes: true, version: 3 });
+  const periods: [reviewInterval: string, endedEntriesKept: string, status: number, pointer?: string][] = [
+    ['P1M', 'P1M', 200],
+    ['P4W', 'P28D', 200],
+    ['P10Y', 'P100Y', 200],
+    ['P9Y12M', 'P99Y11M28D', 200],
+    ['P27D', 'P1Y', 422, '/reviewInterval'],
+    ['P0D', 'P1Y', 422, '/reviewInterval'],
+    ['P10Y1D', 'P1Y', 422, '/reviewInterval'],
+    ['P1Y', 'P3W', 422, '/endedEntriesKept'],
+    ['P1Y', 'P100Y1D', 422, '/endedEntriesKept'],
+    ['P1Y', 'P999999Y', 422, '/endedEntriesKept'],
+    ['PT1000H', 'P1Y', 400, '/reviewInterval'],
+    ['P1Y', 'P1YT1H', 400, '/endedEntriesKept'],
+  ];
+  let version = 2;
+  for (const [reviewInterval, endedEntriesKept, status, pointer] of periods) {
+    const answer = await patch({ reviewInterval, endedEntriesKept }, '*');
+    t.equal(answer.status, status, `${reviewInterval} ${endedEntriesKept}`);
+    if (pointer === undefined) t.equal(answer.json.version, ++version);
+    else t.match(answer.json.errors, [{ in: 'body', pointer }]);
+  }
+  t.match((await patch({ ...required, fourEyes: true }, `"${version}"`)).json, { fourEyes: true, version: ++version });
   t.strictSame(
     (await changesAfter(client, 0)).map(({ type, operation, version }) => [type, operation, version]),
-    [
-      ['settings', 'create', 1],
-      ['settings', 'update', 2],
-      ['settings', 'update', 3],
-    ],
+    [['settings', 'create', 1], ...Array.from({ length: version - 1 }, (_, i) => ['settings', 'update', i + 2])],
   );
   t.equal(
     (await (await service.client('another-settings', 'dpo')).get('/v1/settings')).json.version,
@@ -729,7 +760,7 @@ t.test('an approval and a review say when the next review is due', async (t) => 
   const approved = await content(steps.approve!(client, 'ref:a'));
   t.equal(approved.reviewDueOn, monthsLater((approved.approvedAt as string).slice(0, 10), 12), 'a year later');
   t.equal(approved.reviewedOn, undefined, 'an approval is no review');
-  await content(call(client, 'PUT', '/v1/settings', { reviewInterval: 'P6M' }));
+  await content(call(client, 'PATCH', '/v1/settings', { reviewInterval: 'P6M' }));
   t.equal((await client.get(`${activities}/ref:a`)).json.reviewDueOn, approved.reviewDueOn, 'what is due stays due');
   const reviewed = await content(steps.review!(client, 'ref:a'));
   t.match(reviewed, {
@@ -747,8 +778,6 @@ t.test('an approval and a review say when the next review is due', async (t) => 
   const again = await content(steps.approve!(client, 'ref:a'));
   t.equal(again.reviewDueOn, monthsLater((again.approvedAt as string).slice(0, 10), 6));
   t.equal(again.reviewedOn, reviewed.reviewedOn, 'the last review stays what it was');
-  await content(call(client, 'PUT', '/v1/settings', { reviewInterval: 'P999999Y' }));
-  t.equal((await content(steps.review!(client, 'ref:a'))).reviewDueOn, '9999-12-31', 'never is the last date there is');
 });
 
 t.test('a retired activity stays in the register for its period, then leaves it', async (t) => {
@@ -763,7 +792,11 @@ t.test('a retired activity stays in the register for its period, then leaves it'
     await create(client, 'processing-activities', { name: reference, reference, controllerId: 'ref:acme' });
     await content(steps.approve!(client, `ref:${reference}`));
     const retired = await content(
-      call(client, 'POST', `${activities}/ref:${reference}/retire`, { endedOn, dataDisposal: 'Erased.' }),
+      call(client, 'POST', `${activities}/ref:${reference}/retire`, {
+        endedOn,
+        dataDisposal: 'Erased.',
+        confirmLeaves: true,
+      }),
     );
     t.match(retired, {
       state: 'retired',
@@ -773,7 +806,7 @@ t.test('a retired activity stays in the register for its period, then leaves it'
     });
   }
   const shown = async (query = '') => (await entries(client, query)).map(({ reference }) => reference);
-  const keep = (endedEntriesKept: string) => content(call(client, 'PUT', '/v1/settings', { endedEntriesKept }));
+  const keep = (endedEntriesKept: string) => content(call(client, 'PATCH', '/v1/settings', { endedEntriesKept }));
   t.strictSame(await shown(), ['boundary', 'recent'], 'five years, the last day included');
   t.match((await entries(client))[1], { state: 'retired', retirement: { endedOn: today } }, 'marked as ended');
   t.strictSame(await shown('?include=drafts'), ['boundary', 'recent']);
@@ -786,10 +819,10 @@ t.test('a retired activity stays in the register for its period, then leaves it'
   t.strictSame(await shown(), ['boundary', 'long', 'recent'], 'a longer period brings it back');
   await keep('P4Y11M');
   t.strictSame(await shown(), ['recent'], 'a shorter one');
-  await keep('P0D');
-  t.strictSame(await shown(), ['recent'], 'none: until the day it ended');
-  await keep('P999999Y');
-  t.strictSame(await shown(), ['boundary', 'long', 'recent'], 'for ever');
+  await keep('P1M');
+  t.strictSame(await shown(), ['recent'], 'the shortest');
+  await keep('P99Y');
+  t.strictSame(await shown(), ['boundary', 'long', 'recent']);
   t.equal((await client.get('/v1/register/entries/ref:long')).status, 200);
   t.strictSame(
     await shown(`?sequence=${before}`),
@@ -823,6 +856,10 @@ t.test('a retirement says when it ended and what took its place', async (t) => {
     t.equal(refused.status, status, words);
     t.match(refused.json.errors, [{ in: 'body', pointer }]);
   }
+  const day = (offset: number) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+  const toCome = await retire({ endedOn: day(3) });
+  t.equal(toCome.status, 422, 'what is still to come has not ended');
+  t.match(toCome.json.errors, [{ in: 'body', pointer: '/endedOn', code: 'inFuture' }]);
   t.equal((await retire({ endedOn: '2023-12-31' }, '"1"')).status, 412, 'a stale one is told that first');
   const replacement = (await client.get(`${activities}/ref:new`)).json;
   const retired = await retire({ endedOn: '2026-10-31', replacedById: 'ref:new' });
@@ -840,4 +877,61 @@ t.test('a retirement says when it ended and what took its place', async (t) => {
     'a draft does not come into the register by being named',
   );
   t.notMatch(JSON.stringify(document.blocks), new RegExp(String(replacement.id)));
+});
+
+t.test('a mistake in a retirement takes no entry away, and can be mended', async (t) => {
+  const client = await tenant('mistaken');
+  for (const [path, part, keeper] of [
+    ['processing-activities', 'controller', 'controllerId'],
+    ['processor-activities', 'processor', 'processorId'],
+  ] as const) {
+    await create(client, 'controllers', { name: part, reference: part, registerKept: true });
+    await create(client, path, { name: 'Old', reference: 'old', [keeper]: `ref:${part}`, notes: 'Stays.' });
+    const url = `/v1/${path}/ref:old`;
+    const approved = await content(call(client, 'POST', `${url}/approve`));
+    const retire = (body: unknown, match = '*') =>
+      client.call('POST', `${url}/retire`, { body, headers: { 'if-match': match } });
+    const shown = async () => (await entries(client, `?controllerId=ref:${part}&role=${part}`)).map(({ id }) => id);
+    const due = async () =>
+      (await client.get(`/v1/${path}?reviewDueBefore=9999-12-31`)).json.items.map(({ id }: Content) => id);
+    t.strictSame(await due(), [approved.id]);
+
+    const mistaken = await retire({ endedOn: '1990-01-01' });
+    t.equal(mistaken.status, 422, 'it would leave the register at once');
+    t.match(mistaken.json, { detail: /P5Y.* 1995-01-01.*confirmLeaves/, errors: [{ code: 'periodOver' }] });
+    t.equal((await retire({ endedOn: '1990-01-01', confirmLeaves: false })).status, 422);
+    t.strictSame((await client.get(url)).json, approved, 'nothing has happened');
+
+    const left = await content(retire({ endedOn: '1990-01-01', confirmLeaves: true }));
+    t.strictSame(left.retirement, { endedOn: '1990-01-01' }, 'the confirmation is no part of the record');
+    t.strictSame(await shown(), [], 'when it is meant, it leaves');
+    t.strictSame(await due(), [], 'and is due for no review');
+    const again = await retire({ endedOn: '1990-01-01' }, '"1"');
+    t.equal(again.status, 200, 'what is said already is no change');
+    t.equal(again.json.version, left.version);
+
+    t.equal((await retire({ endedOn: '2026-10-31' }, '"2"')).status, 412, 'a correction is made for a version');
+    t.equal((await retire({ endedOn: '2999-01-01' })).status, 422, 'and judged like the first');
+    const size = await logSize(client);
+    const mended = await content(retire({ endedOn: '2026-10-31', dataDisposal: 'Erased.' }));
+    const { version: _v, approvedVersion: _a, updatedAt: _u, retirement: _r, ...stays } = left;
+    t.match(mended, stays);
+    t.match(mended, {
+      version: 4,
+      approvedVersion: 4,
+      state: 'retired',
+      notes: 'Stays.',
+      retirement: { endedOn: '2026-10-31', dataDisposal: 'Erased.' },
+    });
+    t.strictSame(await shown(), [mended.id], 'it is back');
+    t.strictSame(
+      (await changesAfter(client, size)).map(({ operation, version }) => [operation, version]),
+      [['retire', 4]],
+    );
+    const shorter = await content(retire({ endedOn: '2026-10-31' }));
+    t.strictSame(shorter.retirement, { endedOn: '2026-10-31' }, 'it is said anew, not added to');
+    const editor = await service.client('mistaken', 'editor');
+    t.equal((await call(editor, 'POST', `${url}/retire`, { endedOn: '2026-10-30' })).status, 403);
+    t.equal((await call(client, 'PATCH', url, { notes: 'x' })).status, 409, 'its content no longer changes');
+  }
 });

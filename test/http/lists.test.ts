@@ -343,6 +343,43 @@ t.test('every filter of every type finds what has the value, and nothing else', 
   }
 });
 
+t.test('a contract is missing where one is needed', async (t) => {
+  const client = await service.client('contracts', 'dpo');
+  const roles = ['processor', 'subprocessor', 'controller', 'jointController', 'internal', 'unknown', undefined];
+  for (const role of roles)
+    for (const exists of [true, false, undefined])
+      await made(
+        'recipients',
+        { name: `${role} ${exists}`, ...(role && { role }), ...(exists === undefined ? {} : { contract: { exists } }) },
+        client,
+      );
+  const found = async (missing: boolean) =>
+    (await all(client, `/v1/recipients?contractMissing=${missing}&sort=name`)).map(({ name }) => name);
+  t.strictSame(await found(true), [
+    'processor false',
+    'processor undefined',
+    'subprocessor false',
+    'subprocessor undefined',
+  ]);
+  t.strictSame(await found(false), roles.map((role) => `${role} true`).sort());
+});
+
+t.test('tags of languages are the same in upper and lower case', async (t) => {
+  const client = await service.client('languages', 'dpo');
+  for (const language of ['fr', 'FR', 'de-AT', 'DE-at', 'en'])
+    await made('notices', { name: language, language }, client);
+  for (const [language, names] of Object.entries({
+    fr: ['FR', 'fr'],
+    Fr: ['FR', 'fr'],
+    'de-at': ['DE-at', 'de-AT'],
+    DE: [],
+  }))
+    t.strictSame(
+      (await all(client, `/v1/notices?language=${language}&sort=name`)).map(({ name }) => name),
+      names,
+    );
+});
+
 t.test('in force is what has begun, has not ended and is not retired', async (t) => {
   const client = await service.client('in-force', 'dpo');
   const today = new Date().toISOString().slice(0, 10);
@@ -358,7 +395,7 @@ t.test('in force is what has begun, has not ended and is not retired', async (t)
   for (const [reference, dates] of cases)
     await made('processing-activities', { name: reference, reference, ...dates }, client);
   await write('POST', '/v1/processing-activities/ref:retired/approve', undefined, unconditional, client);
-  await write('POST', '/v1/processing-activities/ref:retired/retire', { endedOn: '9999-01-01' }, unconditional, client);
+  await write('POST', '/v1/processing-activities/ref:retired/retire', { endedOn: today }, unconditional, client);
   for (const inForce of [true, false]) {
     const found = await all(client, `/v1/processing-activities?inForce=${inForce}`);
     t.strictSame(

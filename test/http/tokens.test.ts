@@ -128,6 +128,7 @@ t.test('the type tells access tokens; JWT and no type only where the setting say
     ['JWT', { nonce: 'n' }, false, false],
     ['JWT', { at_hash: 'h' }, false, false],
     [undefined, { c_hash: 'h' }, false, false],
+    ['JWT', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, false, false],
     ['JWT', { typ: 'ID' }, false, false],
     ['JWT', { typ: 'Refresh' }, false, false],
     [undefined, { token_use: 'id' }, false, false],

@@ -17,6 +17,7 @@ const thing = {
     state: { type: 'string', enum: ['draft', 'approved'] },
     note: nullableText,
     tags: { type: 'array', maxItems: 200, uniqueItems: true, items: { type: 'string', minLength: 1 } },
+    places: { type: 'array', uniqueItems: true },
     lines: { type: 'array', maxItems: 2000, items: { $ref: 'Line' } },
     date: { type: 'string', format: 'date' },
     time: { type: 'string', format: 'date-time' },
@@ -94,6 +95,7 @@ t.test('a body that fits arrives as it was sent', async (t) => {
     note: null,
     tags: ['a', 'b'],
     lines: [{ text: 'abc', more: { more: {} } }, {}],
+    places: [1, '1', true, 'true', null, 'null', {}, '{}', { a: 1 }, { a: '1' }, [], [1], '"1', '"'],
     any: { deep: [{ __proto: 1, prototype: 2 }], empty: '' },
   };
   const answer = await post(app, body);
@@ -116,6 +118,13 @@ t.test('nothing in a body is changed to make it fit: each flaw is told with plac
       'the same twice',
       { name: 'a', tags: ['x', 'y', 'x'] },
       '/tags',
+      'uniqueItems',
+      /^Items 0 and 2 .* are the same\.$/,
+    ],
+    [
+      'the same objects twice, their members in another order',
+      { name: 'a', places: [{ a: 1, b: [2] }, { a: 1 }, { b: [2], a: 1 }] },
+      '/places',
       'uniqueItems',
       /^Items 0 and 2 .* are the same\.$/,
     ],
@@ -184,6 +193,10 @@ t.test('a hostile body makes no more than 50 errors, and one beyond all bounds o
   const large: [string, unknown][] = [
     ['unknown fields', Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`field${n}`, n]))],
     ['items of a wrong type', { name: 'a', tags: Array.from({ length: 200_000 }, () => 1) }],
+    [
+      'objects that are all different',
+      { name: 'a', places: Array.from({ length: 60_000 }, (_, i) => ({ i })).concat([{ i: 0 }]) },
+    ],
     ['items that are all alike objects', { name: 'a', tags: Array.from({ length: 100_000 }, () => ({})) }],
     ['wrong lines', { name: 'a', lines: Array.from({ length: 1999 }, () => ({ wrong: 1 })) }],
   ];
@@ -386,6 +399,12 @@ t.test('what is no JSON in UTF-8 is refused without quoting it', async (t) => {
   const gzip = { ...json, 'content-encoding': 'gzip' };
   const cases: [string, InjectOptions, number, RegExp][] = [
     ['cut off', { payload: '{"name":"marie' }, 400, /^The body is not valid JSON\b/],
+    [
+      'too early an end',
+      { payload: '{\n"name":' },
+      400,
+      /^The body is not valid JSON \(it ends too early, line 2 column 8\)/,
+    ],
     ['no JSON at all', { payload: 'name=marie' }, 400, /^The body is not valid JSON\.$/],
     ['a comma too many', { payload: '{"name":"marie",}' }, 400, /not valid JSON \(line 1 column 17\)\.$/],
     ['two values', { payload: '{"name":"marie"}{}' }, 400, /not valid JSON/],

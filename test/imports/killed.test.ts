@@ -109,7 +109,10 @@ for (const [title, file, ends] of [
 ] as const) {
   await t.test(title, async (t) => {
     const { json: plan } = await client.post('/v1/imports?source=register', file);
-    t.same(plan.problems, []);
+    t.same(
+      plan.problems.filter(({ severity }: { severity: string }) => severity === 'error'),
+      [],
+    );
     const { items: before } = (await client.get('/v1/changes?limit=1000')).json;
     const register = (await client.get('/v1/register?include=drafts')).text;
     for (const place of places) {

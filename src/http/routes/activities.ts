@@ -1,6 +1,7 @@
 /** The life of an activity: submit, approve, reject, review, retire. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { datePlus } from '../../article30/calendar.ts';
 import { datesOutOfOrder } from '../../article30/contradictions.ts';
 import {
   Bool,
@@ -12,9 +13,10 @@ import {
   type ResourceDefinition,
   Text,
 } from '../../article30/definition.ts';
-import { type Retirement, reject, retire, review, type Step, submit } from '../../article30/life.ts';
+import { type Moment, type Retirement, reject, retire, review, type Step, submit } from '../../article30/life.ts';
 import type { Look, Writer } from '../../db/records.ts';
 import { targetName } from '../../db/records.ts';
+import { hasLeft } from '../../register/transfers.ts';
 import { carryOut, found, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses, spaced } from '../operations.ts';
@@ -59,7 +61,8 @@ const retirementBody = (definition: ResourceDefinition) =>
     ...Type.Object(
       {
         endedOn: CalendarDate({
-          description: 'When the processing ended; the entry is kept for the period of the settings from then on.',
+          description:
+            'When the processing ended, today at the latest; the entry is kept for the period of the settings from then on.',
           examples: ['2026-10-31'],
         }),
         dataDisposal: Type.Optional(
@@ -70,6 +73,14 @@ const retirementBody = (definition: ResourceDefinition) =>
         ),
         replacedById: Type.Optional(
           KeyOf(definition.type, { description: 'The activity that takes its place.', examples: ['ref:successor'] }),
+        ),
+        confirmLeaves: Type.Optional(
+          Bool({
+            description:
+              'It ended so long ago that the period of the settings is over, and the entry leaves the register at once: say `true` when that is meant.',
+            default: false,
+            examples: [false],
+          }),
         ),
       },
       { additionalProperties: false, description: 'How and when an activity ended.' },
@@ -131,7 +142,8 @@ export function activityRoutes(
     );
 
   const plain =
-    (take: (stored: Content, seen: Look, request: FastifyRequest) => Step) => (seen: Look, request: FastifyRequest) => {
+    (take: (stored: Content, seen: Look, request: FastifyRequest) => Step | undefined) =>
+    (seen: Look, request: FastifyRequest) => {
       const stored = found(seen);
       return stepped(definition, request, seen, () => allowed(() => take(stored, seen, request)));
     };
@@ -181,25 +193,50 @@ export function activityRoutes(
     {
       summary: `Retires a ${noun}`,
       description:
-        'It has ended. Its entry stays in the register, marked as ended, for the period of the settings (`endedEntriesKept`).',
+        'It has ended. Its entry stays in the register, marked as ended, for the period of the settings (`endedEntriesKept`). Of what is retired already it corrects when and how it ended: one more version, and the content stays as it is.',
     },
-    plain((stored, seen, request) =>
-      retire(definition, stored, retirementOf(definition, request, seen, stored), momentOf(seen)),
-    ),
+    plain((stored, seen, request) => {
+      const { confirmLeaves = false, ...given } = request.body as Retirement & { confirmLeaves?: boolean };
+      const retirement = withSuccessor(definition, given, seen, stored);
+      const moment = momentOf(seen);
+      const next = retire(definition, stored, retirement, moment);
+      if (next !== undefined) refuseImpossibleEnd(stored, retirement, moment, confirmLeaves);
+      return next;
+    }),
     retirementBody(definition),
   );
 }
 
-function retirementOf(
-  definition: ResourceDefinition,
-  request: FastifyRequest,
-  seen: Look,
-  stored: Content,
-): Retirement {
-  const given = request.body as Retirement;
-  const dates = { startedOn: stored.startedOn, endedOn: given.endedOn };
-  const [flaw] = datesOutOfOrder(dates, '', 'startedOn', 'endedOn');
-  if (flaw !== undefined) throw new Problem('unprocessable', flaw.message, { errors: [{ in: 'body', ...flaw }] });
+/** What stands against the day on which it is said to have ended: 422. */
+function refuseImpossibleEnd(
+  { startedOn }: Content,
+  retirement: Retirement,
+  { now, settings }: Moment,
+  leaving: boolean,
+): void {
+  const { endedOn } = retirement;
+  const today = now.slice(0, 10);
+  const [flaw] = datesOutOfOrder({ startedOn, endedOn }, '', 'startedOn', 'endedOn');
+  if (flaw !== undefined) refuseEnd(flaw.code, flaw.message);
+  // Where the sun rises first it is tomorrow already.
+  if (endedOn > datePlus(today, 'P1D')) {
+    refuseEnd('inFuture', `${endedOn} is still to come: retire it when it has ended.`);
+  }
+  const { endedEntriesKept } = settings;
+  if (!leaving && hasLeft({ retirement }, endedEntriesKept, today)) {
+    refuseEnd(
+      'periodOver',
+      `The period for which ended entries are kept (${endedEntriesKept}) is over since ${datePlus(endedOn, endedEntriesKept)}: the entry would leave the register at once. Say \`confirmLeaves\` when that is meant.`,
+    );
+  }
+}
+
+function refuseEnd(code: string, message: string): never {
+  throw new Problem('unprocessable', message, { errors: [{ in: 'body', pointer: '/endedOn', code, message }] });
+}
+
+/** A retirement with the id of the activity that takes its place. */
+function withSuccessor(definition: ResourceDefinition, given: Retirement, seen: Look, stored: Content): Retirement {
   if (given.replacedById === undefined) return given;
   const target = seen.targets.get(targetName({ type: definition.type, key: given.replacedById }));
   if (target === undefined) {

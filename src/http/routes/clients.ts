@@ -9,7 +9,16 @@ import type { ResourceType } from '../../article30/resource-types.ts';
 import { clientReference, listClients, readClients } from '../../db/clients.ts';
 import { newId } from '../../db/identifiers.ts';
 import { sealCursor } from '../../db/lists.ts';
-import { changeOf, type Key, type Look, look, readKey, targetName, type Writer } from '../../db/records.ts';
+import {
+  changeOf,
+  type Key,
+  type Look,
+  look,
+  readKey,
+  targetName,
+  type Wanted,
+  type Writer,
+} from '../../db/records.ts';
 import { lastEditedBy, readId, readWorking, unapprovedReached } from '../../db/resources.ts';
 import { canonicalize } from '../../history/canonical.ts';
 import {
@@ -36,10 +45,12 @@ import {
   headers,
   ifMatchHeader,
   ifNoneMatchHeader,
+  isOnlyWhenNone,
   keyOf,
   keyParameter,
   keyPath,
   limitParameter,
+  onlyWhenNoneHeader,
   query,
   writeHeaders,
 } from '../parameters.ts';
@@ -59,20 +70,21 @@ const clientController = Type.Object(
   { additionalProperties: false, description: 'The controller that the client is, as it is called now.' },
 );
 
-/** The body names neither activity nor client: the path does. */
+/** Activity and client are named by the path; the body may repeat them as they are read. */
 const clientBody = (() => {
-  const {
-    name: _n,
-    reference: _r,
-    processorActivityId: _a,
-    controllerId: _c,
-    ...properties
-  } = (resolved(bodyOf(definition)) as unknown as { properties: Record<string, never> }).properties;
+  const { properties } = resolved(bodyOf(definition)) as unknown as { properties: Record<string, TSchema> };
+  const given = ['reference', 'processorActivityId', 'controllerId'].map((name) => [
+    name,
+    { ...properties[name], readOnly: true },
+  ]);
   return component('ProcessorClientBody', {
-    ...Type.Object(properties, {
-      additionalProperties: false,
-      description: `${definition.description} Serves ${definition.article} GDPR.`,
-    }),
+    ...Type.Object(
+      { ...properties, ...Object.fromEntries(given), controller: { ...clientController, readOnly: true } },
+      {
+        additionalProperties: false,
+        description: `${definition.description} Serves ${definition.article} GDPR. Members that only the service sets are ignored when they are sent back; what the path says may be repeated, not contradicted.`,
+      },
+    ),
     required: [],
     examples: [
       {
@@ -238,9 +250,9 @@ export function clientRoutes(app: FastifyInstance, database: Databases, schemas:
         tags,
         summary: 'Adds or replaces a client of a processor activity',
         description:
-          'Adds the client when it is none yet, unless the activity is retired; replacing needs `If-Match`. One entry of the log; the activity needs no new approval.',
+          'Adds the client when it is none yet, unless the activity is retired; replacing needs `If-Match`, and `If-None-Match: *` only adds. One entry of the log; the activity needs no new approval.',
         params: clientPath,
-        headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
+        headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader, 'if-none-match': onlyWhenNoneHeader }),
         body: clientBody,
         response: responses(
           { 200: shown('The client as it is now.'), 201: shown('The new client.', 'Location') },
@@ -250,17 +262,22 @@ export function clientRoutes(app: FastifyInstance, database: Databases, schemas:
     },
     async (request, reply) => {
       const { activity, controller } = await pathIds(database, request);
-      const body = {
-        ...(request.body as Content),
-        processorActivityId: activity,
-        controllerId: controller,
-      };
+      const given = request.body as Content;
+      const { reference: _reference, ...said } = given;
+      const path = { processorActivityId: activity, controllerId: controller };
+      const body: Content = { ...said, ...path };
+      const onlyWhenNone = isOnlyWhenNone(request);
       return carryOut(database.main, request, reply, {
         subject: { type: definition.type, key: { reference: clientReference(activity, controller) } },
-        wanted: wantedBy(definition, body),
+        wanted: [...wantedBy(definition, body), ...repeatedKeys(given)],
         plan: async (seen, writer): Promise<Outcome> => {
           const moment = momentOf(seen);
           const { working } = seen;
+          if (working !== undefined && onlyWhenNone) throw stale(working);
+          if (working === undefined && request.headers['if-match'] !== undefined) {
+            throw new Problem('precondition-failed', 'It is no client of the activity yet: add it without If-Match.');
+          }
+          refuseContradicted(given, { ...path, reference: clientReference(activity, controller) }, seen);
           const writable = checked(definition, stated(definition, withIds(definition, body, seen), working, newId));
           if (working !== undefined) {
             const before = writableOf(definition, working);
@@ -412,6 +429,32 @@ export function clientRoutes(app: FastifyInstance, database: Databases, schemas:
         allowed(() => discard(definition, found(seen), seen.approved, momentOf(seen))),
       ),
   );
+}
+
+/** What a body repeats of the path, each with the type of what it names. */
+const repeated = { processorActivityId: 'processorActivity', controllerId: 'controller' } as const;
+const repeatedNames = Object.keys(repeated) as (keyof typeof repeated)[];
+
+function repeatedKeys(given: Content): Wanted[] {
+  return repeatedNames.flatMap((name) =>
+    given[name] === undefined ? [] : [{ type: repeated[name], key: given[name] as string }],
+  );
+}
+
+/** 422 when the body says another activity, client or reference than the path. */
+function refuseContradicted(given: Content, path: Content, seen: Look): void {
+  const said = (name: string) => {
+    const type = (repeated as Record<string, string>)[name];
+    return type === undefined ? given[name] : seen.targets.get(targetName({ type, key: given[name] as string }))?.id;
+  };
+  const [name] = [...repeatedNames, 'reference'].filter(
+    (each) => given[each] !== undefined && said(each) !== path[each],
+  );
+  if (name === undefined) return;
+  const message = 'The path says another one; leave it out, or say the same.';
+  throw new Problem('unprocessable', message, {
+    errors: [{ in: 'body', pointer: `/${name}`, code: 'contradiction', message }],
+  });
 }
 
 /** What stands against serving a client: 422 when it is the processor itself, 409 when it is new and the work has ended. */

@@ -17,11 +17,12 @@ import {
   readReferences,
   storePlan,
   type ToldPlan,
+  toldItems,
 } from '../../db/imports.ts';
 import { sealCursor } from '../../db/lists.ts';
 import { readHead } from '../../db/log.ts';
 import type { Look, Writer } from '../../db/records.ts';
-import { readContents } from '../../db/resources.ts';
+import { readContents, readSizes } from '../../db/resources.ts';
 import { applyPlan } from '../../imports/apply.ts';
 import { type SourceName, sourceNames, sources } from '../../imports/index.ts';
 import { Problems, planChanges, type TenantView, type WantedResource } from '../../imports/plan.ts';
@@ -29,6 +30,7 @@ import type { BodyJudge } from '../../imports/register.ts';
 import { isCountry } from '../../reference/countries.ts';
 import { answerOf, carryOut, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
+import type { Gate } from '../limits.ts';
 import { answers, errors, pageOf, responses } from '../operations.ts';
 import { cursorAt, sendItems } from '../pages.ts';
 import { cursorParameter, headers, limitParameter, query, writeHeaders } from '../parameters.ts';
@@ -54,10 +56,11 @@ const planMembers = {
     description: 'The entry of the log up to which the plan was compared.',
     examples: [17],
   }),
-  state: OneOf(['planned', 'applied', 'outdated'] satisfies PlanSummary['state'][], {
-    description: '`outdated`: what it would touch has changed since; import the file again.',
-    examples: ['planned'],
-  }),
+};
+const createdAt = Type.String({ format: 'date-time', description: 'When it was made (RFC 3339, UTC).' });
+const applied = {
+  appliedAt: Type.Optional(Type.String({ format: 'date-time', description: 'When it was applied (RFC 3339, UTC).' })),
+  appliedBy: Type.Optional(Type.String({ format: 'uuid', description: 'Who applied it, as the log names them.' })),
 };
 const unchanged = Type.Integer({
   minimum: 0,
@@ -65,11 +68,19 @@ const unchanged = Type.Integer({
   examples: [12],
 });
 
+const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
+
 export const importPlan = component(
   'ImportPlan',
   Type.Object(
     {
       ...planMembers,
+      state: OneOf(['planned', 'applied', 'outdated'] satisfies PlanSummary['state'][], {
+        description: '`outdated`: what it would touch has changed since; import the file again.',
+        examples: ['planned'],
+      }),
+      createdAt,
+      ...applied,
       created: Type.Array(
         component(
           'PlannedCreation',
@@ -77,12 +88,15 @@ export const importPlan = component(
             {
               type: typeWord,
               reference: referenceWord,
-              name: Type.String({ description: 'Its name.', examples: ['Stripe'] }),
+              name: Type.String({
+                description: 'Its name; of a client, who it is client of, by their references.',
+                examples: ['Stripe'],
+              }),
             },
             { additionalProperties: false, description: 'A resource that would be created.' },
           ),
         ),
-        { description: 'What would be created.' },
+        { description: 'What would be created; nothing while there are errors.' },
       ),
       changed: Type.Array(
         component(
@@ -91,18 +105,38 @@ export const importPlan = component(
             {
               type: typeWord,
               reference: referenceWord,
+              name: Type.Optional(
+                Type.String({
+                  description: 'Of a client, whose reference is made of ids: who it is client of.',
+                  examples: ['beta, client of hosting'],
+                }),
+              ),
               lineId: Type.Optional(Type.String({ description: 'The line that it is in.', examples: ['main'] })),
               field: Type.String({
                 description: 'The member that changes; a whole line that comes or goes is a change of its list.',
                 examples: ['dataLines.retention.period'],
               }),
-              old: anything('What it says now, with `ref:` keys; absent: nothing.'),
-              new: anything('What it would say, with `ref:` keys; absent: nothing.'),
+              old: anything(
+                'What it says now, with `ref:` keys; absent: nothing. Of more than 64 KiB only how many bytes: `{"omitted": 70000}`.',
+              ),
+              new: anything('What it would say, likewise.'),
             },
             { additionalProperties: false, description: 'One field that would be changed.' },
           ),
         ),
-        { description: 'What would be changed, field by field.' },
+        { description: 'What would be changed, field by field; nothing while there are errors.' },
+      ),
+      omitted: Type.Optional(
+        component(
+          'PlanOmission',
+          Type.Object(
+            {
+              created: count('So many more would be created.'),
+              changed: count('So many more resources would be changed.'),
+            },
+            { additionalProperties: false, description: 'What would happen too, and is not told in detail.' },
+          ),
+        ),
       ),
       unchanged,
       proposals: Type.Array(
@@ -133,12 +167,12 @@ export const importPlan = component(
     },
     {
       additionalProperties: false,
-      description: 'What an import would do, bound to the state of the register that it was compared with.',
+      description:
+        'What an import would do, bound to the state of the register that it was compared with. It tells 8 MiB of it at most, and counts the rest in `omitted`.',
     },
   ),
 );
 
-const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
 const planList = pageOf(
   'ImportPlanList',
   component(
@@ -146,7 +180,12 @@ const planList = pageOf(
     Type.Object(
       {
         ...planMembers,
-        createdAt: Type.String({ format: 'date-time', description: 'When it was made (RFC 3339, UTC).' }),
+        state: OneOf(['planned', 'applied'] satisfies PlanSummary['state'][], {
+          description: 'Whether it is outdated, the plan by itself says.',
+          examples: ['planned'],
+        }),
+        createdAt,
+        ...applied,
         counts: Type.Object(
           {
             created: count('Resources that would be created.'),
@@ -189,15 +228,21 @@ const importFile = component(
   ),
 );
 
-const noSuchPlan = 'There is no such plan; plans are kept for seven days.';
+const noSuchPlan = 'There is no such plan; plans are kept for seven days, the last hundred of a tenant.';
+const kept =
+  'A plan is kept for seven days, and of a tenant the last hundred that were not applied, 256 MiB at most; those with errors go first.';
+const oneAtATime = 'Of a tenant one plan at a time is made or applied, others get 429 and `Retry-After`.';
 
 const planPath = Type.Object(
   { key: Type.String({ format: 'uuid', maxLength: 36, description: 'Id of the plan.' }) },
   { additionalProperties: false },
 );
 
-/** @param fileLimit bytes of a file to import */
-export function importRoutes(app: FastifyInstance, database: Databases, fileLimit: number): void {
+/**
+ * @param gate lets in who makes or applies a plan
+ * @param fileLimit bytes of a file to import
+ */
+export function importRoutes(app: FastifyInstance, database: Databases, gate: Gate, fileLimit: number): void {
   const pool = database.main;
   const tags = ['Imports'];
   const judge = bodyJudge();
@@ -206,13 +251,13 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
     '/v1/imports',
     {
       bodyLimit: fileLimit,
+      onRequest: gate.enter,
       config: { permission: 'planImports' },
       schema: {
         operationId: 'planImport',
         tags,
         summary: 'Plans an import',
-        description:
-          'Compares a file with what is stored and changes nothing. Resources are matched by their reference within their type; what the file does not have is left alone. A plan is kept for seven days.',
+        description: `Compares a file with what is stored and changes nothing. Resources are matched by their reference within their type; what the file does not have is left alone. ${kept} ${oneAtATime}`,
         querystring: query({
           source: OneOf(sourceNames, { description: 'What the file is.', examples: ['register'] }),
           role: Type.Optional(
@@ -233,17 +278,14 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
     async (request, reply) => {
       const { source, role } = request.query as { source: SourceName; role?: RegisterScope['role'] };
       const file = request.body as Content;
-      return carryOut(pool, request, reply, {
-        subject: { type: 'import' },
-        plan: async (seen, writer) =>
-          planned(
-            pool,
-            source,
-            (problems) => sources[source].read(file, { judge, ...(role === undefined ? {} : { role }) }, problems),
-            seen,
-            writer,
-          ),
-      });
+      const read = (problems: Problems) =>
+        sources[source].read(file, { judge, ...(role === undefined ? {} : { role }) }, problems);
+      return gate.within(request, () =>
+        carryOut(pool, request, reply, {
+          subject: { type: 'import' },
+          plan: async (seen, writer) => planned(pool, source, read, seen, writer),
+        }),
+      );
     },
   );
 
@@ -255,7 +297,8 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
         operationId: 'listImports',
         tags,
         summary: 'Lists plans of imports',
-        description: 'Of the last seven days, the newest first.',
+        description:
+          'Of the last seven days, the newest first. Whether a plan is outdated says `GET /v1/imports/{key}`.',
         headers: headers({}),
         querystring: query({ limit: limitParameter(), cursor: cursorParameter }),
         response: responses({ 200: answers('A page of plans.', planList, ['Link']) }, errors.lists),
@@ -295,13 +338,13 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
   app.post(
     '/v1/imports/:key/apply',
     {
+      onRequest: gate.enter,
       config: { permission: 'applyImports' },
       schema: {
         operationId: 'applyImport',
         tags,
         summary: 'Applies the plan of an import',
-        description:
-          'In one transaction: all or nothing. Building blocks follow the rule of approval of the tenant; activities become drafts. 409 `plan-outdated` when what the plan touches has changed since it was made, `state-conflict` when it has errors or was applied already.',
+        description: `In one transaction: all or nothing. Building blocks follow the rule of approval of the tenant; activities become drafts. 409 \`plan-outdated\` when what the plan touches has changed since it was made, \`state-conflict\` when it has errors or was applied already. ${oneAtATime}`,
         params: planPath,
         headers: headers(writeHeaders),
         response: responses(
@@ -320,15 +363,15 @@ export function importRoutes(app: FastifyInstance, database: Databases, fileLimi
     },
     async (request, reply) => {
       const id = planIdOf(request.params);
-      return carryOut(pool, request, reply, {
-        subject: { type: 'import' },
-        plan: async (seen): Promise<Outcome> => {
-          const plan = await readPlan(pool, request.tenant, id);
-          if (plan === undefined) return missing(noSuchPlan);
-          const answer = answerOf(textOf({ ...plan, state: 'applied' }), 200);
-          return { answer, write: (writer) => applyPlan(pool, writer, momentOf(seen), id, answer) };
-        },
-      });
+      const plan = async (seen: Look): Promise<Outcome> => {
+        const found = await readPlan(pool, request.tenant, id);
+        if (found === undefined) return missing(noSuchPlan);
+        const moment = momentOf(seen);
+        const told = { ...found, state: 'applied' as const, appliedAt: moment.now, appliedBy: moment.actor };
+        const answer = answerOf(textOf(told), 200);
+        return { answer, write: (writer) => applyPlan(pool, writer, moment, id, answer) };
+      };
+      return gate.within(request, () => carryOut(pool, request, reply, { subject: { type: 'import' }, plan }));
     },
   );
 }
@@ -350,17 +393,20 @@ export async function planned(
   const { size } = await pool.transaction({ readOnly: true, tenant }, (session) => readHead(session, tenant));
   const problems = new Problems();
   const wanted = await read(problems);
-  const { items, unchanged: same } = await planChanges(wanted, viewOf(pool, writer), settings, newId, problems);
+  const changes = await planChanges(wanted, viewOf(pool, writer), settings, newId, problems);
+  // What cannot be applied is not kept.
+  const items = problems.errors > 0 ? [] : changes.items;
   const id = newId();
   const plan = {
-    ...{ id, source, sequence: size, unchanged: same, items },
+    ...{ id, source, sequence: size, unchanged: changes.unchanged, items, createdAt: new Date().toISOString() },
     ...{ errors: problems.errors, warnings: problems.warnings, problems: JSON.stringify(problems.listed) },
   };
   const told = textOf({
     ...plan,
     state: 'planned',
-    createdItems: items.filter(({ version }) => version === 0).map((item) => item.told),
-    changedItems: items.filter(({ version }) => version > 0).map((item) => item.told),
+    appliedAt: null,
+    appliedBy: null,
+    ...toldItems(items),
   });
   const answer = answerOf(told, 201, { location: `/v1/imports/${id}` });
   return {
@@ -376,6 +422,10 @@ function viewOf(pool: Pool, writer: Writer): TenantView {
   const { tenant } = writer;
   return {
     find: (wanted) => findTargets(pool, writer, wanted),
+    sizes: (type, ids) =>
+      pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
+        readSizes(session, tenant, type, ids),
+      ),
     contents: (type, ids) =>
       pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
         readContents(session, tenant, type, ids),
@@ -393,16 +443,28 @@ function bodyJudge(): BodyJudge {
   return (type, body) => judge(names.get(type)!, body);
 }
 
-type Told = Omit<ToldPlan, 'created' | 'changed' | 'errors' | 'warnings' | 'createdAt'>;
+type Told = Omit<ToldPlan, 'created' | 'changed' | 'errors' | 'warnings'>;
 
 /** The JSON of a plan, put together from pieces that are JSON already. */
-function textOf({ id, source, sequence, state, createdItems, changedItems, unchanged: same, problems }: Told): string {
-  const head = JSON.stringify({ id, source, sequence, state }).slice(0, -1);
-  return `${head},"created":[${createdItems.join(',')}],"changed":[${changedItems.join(',')}],"unchanged":${same},"proposals":[],"problems":${problems}}`;
+function textOf(plan: Told): string {
+  const { id, source, sequence, state, createdItems, changedItems, omitted, unchanged: same, problems } = plan;
+  const head = JSON.stringify({ id, source, sequence, state, ...timesOf(plan) }).slice(0, -1);
+  const rest = omitted.created + omitted.changed === 0 ? '' : `"omitted":${JSON.stringify(omitted)},`;
+  return `${head},"created":[${createdItems.join(',')}],"changed":[${changedItems.join(',')}],${rest}"unchanged":${same},"proposals":[],"problems":${problems}}`;
 }
 
-function summaryOf({ id, source, sequence, state, createdAt, ...counts }: PlanSummary) {
-  return { id, source, sequence, state, createdAt, counts };
+function timesOf({
+  createdAt: made,
+  appliedAt,
+  appliedBy,
+}: Pick<PlanSummary, 'createdAt' | 'appliedAt' | 'appliedBy'>) {
+  return { createdAt: made, ...(appliedAt === null ? {} : { appliedAt, appliedBy }) };
+}
+
+function summaryOf(plan: PlanSummary) {
+  const { id, source, sequence, state, created, changed, unchanged: same, errors: wrong, warnings } = plan;
+  const counts = { created, changed, unchanged: same, errors: wrong, warnings };
+  return { id, source, sequence, state, ...timesOf(plan), counts };
 }
 
 function planIdOf(params: unknown): string {

@@ -98,7 +98,8 @@ export function registerSchema(schemas: Readonly<Record<string, ResourceSchemas>
       ),
       {
         additionalProperties: false,
-        description: 'Approved building blocks that the entries and controllers reach, by type and id.',
+        description:
+          'Approved building blocks that the entries and controllers reach, by type and id; with `role=controller` the notices of the controllers too, and what these reach.',
       },
     ),
   );

@@ -5,11 +5,12 @@ import { answerOf, bodyOf, patchOf } from '../../article30/components.ts';
 import { type Content, component, type ResourceDefinition } from '../../article30/definition.ts';
 import { archive, discard, remove, restore, type Step, writableOf } from '../../article30/life.ts';
 import { merged } from '../../article30/shape.ts';
+import { clientReference, readClients } from '../../db/clients.ts';
 import { type ListQuery, listWorking, type Sort, sealCursor } from '../../db/lists.ts';
 import { listRevisions, readRevision } from '../../db/log.ts';
 import { changeOf, type Look, look } from '../../db/records.ts';
 import { isInUse, listUsages, readApproved, readId, readWorking } from '../../db/resources.ts';
-import { carryOut, found, matches, momentOf, stale, wantedBy, withIds } from '../changes.ts';
+import { carryOut, found, matches, momentOf, type Outcome, stale, wantedBy, withIds } from '../changes.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, pageOf, responses, spaced } from '../operations.ts';
 import { allowed, approved, created, edited, missingName, referenceOf, stepped } from '../outcomes.ts';
@@ -20,14 +21,16 @@ import {
   headers,
   ifMatchHeader,
   ifNoneMatchHeader,
+  isOnlyWhenNone,
   keyOf,
   keyPath,
   limitParameter,
   listParameters,
+  onlyWhenNoneHeader,
   query,
   writeHeaders,
 } from '../parameters.ts';
-import { missing, Problem } from '../problems.ts';
+import { missing, missingBody, Problem } from '../problems.ts';
 
 /** What the routes of a definition send and take. */
 export interface ResourceSchemas {
@@ -249,9 +252,7 @@ export function resourceRoutes(
         headers: headers({
           ...writeHeaders,
           'if-match': ifMatchHeader,
-          'if-none-match': Type.Optional(
-            Type.String({ maxLength: 200, description: '`*`: only when there is none yet.', examples: ['*'] }),
-          ),
+          'if-none-match': onlyWhenNoneHeader,
         }),
         body: schemas.body,
         response: responses(
@@ -266,10 +267,10 @@ export function resourceRoutes(
       return carryOut(database.main, request, reply, {
         subject: { type, key, name: body.name as string },
         wanted: wantedBy(definition, body),
-        plan: (seen) => {
-          if (request.headers['if-none-match'] === undefined) return edited(definition, request, seen, () => body);
-          if (request.headers['if-none-match'].trim() !== '*')
-            throw invalidHeader('If-None-Match', 'Only `*` makes sense here.');
+        plan: async (seen) => {
+          if (!isOnlyWhenNone(request)) {
+            return servingOthers(database, request.tenant, await edited(definition, request, seen, () => body));
+          }
           if (seen.working !== undefined) throw stale(seen.working);
           return created(definition, body, referenceOf(key, body), seen);
         },
@@ -315,14 +316,14 @@ export function resourceRoutes(
       return carryOut(database.main, request, reply, {
         subject: { type, key, ...(typeof patch.name === 'string' ? { name: patch.name } : {}) },
         wanted: wantedBy(definition, patch),
-        plan: (seen, writer) => {
+        plan: async (seen, writer) => {
           if (seen.working === undefined && allowMissing === true && 'reference' in key) {
             const body = merged({}, patch) as Content;
             if (body.name === undefined) throw missingName(name);
             return created(definition, body, referenceOf(key, body), seen);
           }
           const unconditional = allowMissing === true && request.headers['if-match'] === undefined;
-          return edited(
+          const outcome = await edited(
             definition,
             request,
             seen,
@@ -334,6 +335,7 @@ export function resourceRoutes(
               lookAt: (content) => look(database.main, writer, { type }, wantedBy(definition, content)),
             },
           );
+          return servingOthers(database, request.tenant, outcome);
         },
       });
     },
@@ -577,16 +579,16 @@ export function resourceRoutes(
   }
 }
 
-function missingBody(): Problem {
-  const message = 'A JSON object is needed.';
-  return new Problem('validation-failed', `The body of the request: the whole body: ${message}`, {
-    errors: [{ in: 'body', pointer: '', code: 'type', message }],
-  });
-}
-
-function invalidHeader(header: string, message: string): Problem {
-  return new Problem('validation-failed', `The header ${header} is not valid. ${message}`, {
-    errors: [{ in: 'header', name: header, code: 'enum', message }],
+/** The change of a processor activity, unless its new processor is one of its own clients: 422. */
+async function servingOthers(database: Databases, tenant: string, outcome: Outcome): Promise<Outcome> {
+  const [change] = 'changes' in outcome ? outcome.changes : [];
+  const processor = change?.step.content?.processorId;
+  if (change?.type !== 'processorActivity' || processor === undefined) return outcome;
+  const reference = clientReference(change.id, processor as string);
+  if ((await readClients(database.main, tenant, [reference])).size === 0) return outcome;
+  const message = 'It is a client of this activity: nobody is its own processor.';
+  throw new Problem('unprocessable', message, {
+    errors: [{ in: 'body', pointer: '/processorId', code: 'contradiction', message }],
   });
 }
 

@@ -6,16 +6,19 @@ import { definitionOf } from '../../article30/index.ts';
 import type { Moment } from '../../article30/life.ts';
 import {
   askReview,
+  changeReview,
   completeReview,
   confirmed,
   type Review,
   type ReviewableType,
   type ReviewCompletion,
+  type ReviewPatch,
   type ReviewRequest,
   type ReviewState,
   review,
   reviewableTypes,
   reviewCompletion,
+  reviewPatch,
   reviewRequest,
   reviewStates,
   type StoredReview,
@@ -28,6 +31,7 @@ import { readId, readWorking } from '../../db/resources.ts';
 import {
   closeReview,
   listReviews,
+  moveReview,
   openReviews,
   type ReviewFilters,
   readAskedSubjects,
@@ -52,7 +56,7 @@ import {
   query,
   writeHeaders,
 } from '../parameters.ts';
-import { missing, Problem, type ProblemItem } from '../problems.ts';
+import { missing, missingBody, Problem, type ProblemItem } from '../problems.ts';
 
 const type = 'review';
 const tags = ['Reviews'];
@@ -204,6 +208,47 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
     },
   );
 
+  app.patch(
+    '/v1/reviews/:key',
+    {
+      config: { permission: 'askReview' },
+      // Fastify finds the schema by the media type: a request without a body has neither, and would not be judged.
+      preValidation: async (request) => {
+        if (request.body === undefined) throw missingBody();
+      },
+      schema: {
+        operationId: 'updateReview',
+        tags,
+        summary: 'Postpones or reassigns a review',
+        description:
+          'JSON Merge Patch (RFC 7396): `null` takes the day or the person away. Only while the review is open; to withdraw it, complete it with `withdrawn`.',
+        params: keyPath,
+        headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
+        body: {
+          content: {
+            'application/merge-patch+json': { schema: reviewPatch },
+            'application/json': { schema: reviewPatch },
+          },
+        },
+        response: responses({ 200: shown('The review as it is now.') }, errors.steps),
+      },
+    },
+    async (request, reply) =>
+      carryOut(pool, request, reply, {
+        subject: { type, key: keyOf(request.params) },
+        plan: async (seen, writer) => {
+          const stored = found(seen) as unknown as StoredReview;
+          const fits = matches(request, seen.working!);
+          const told = await readOne(pool, writer.tenant, stored.id);
+          const review = changeReview(stored, request.body as ReviewPatch);
+          if (review === undefined) return { unchanged: answerWith(told.text, told.version) };
+          if (!fits) throw stale(seen.working!);
+          if (stored.state === 'completed') throw new Problem('state-conflict', 'It is completed: ask anew.');
+          return moved(pool, seen, review, told);
+        },
+      }),
+  );
+
   app.post(
     '/v1/reviews/:key/complete',
     {
@@ -213,7 +258,7 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
         tags,
         summary: 'Completes a review',
         description:
-          'Says what came of it. `nothingToChange` on an approved activity confirms the activity in the same transaction, as its own `…/review` does: it gets a new version with the date of this review and of the next one. Where the activity was changed since it was approved this is 409: approve the changes or throw them away first, or complete with `changed`. What has no such date is left as it is: building blocks, activities that nobody approved yet or that have ended, and what was deleted. `changed` changes nothing but the review. A completed review does not open again: the same once more is 200, anything else 409; ask anew.',
+          'Says what came of it. `nothingToChange` on an approved activity confirms the activity in the same transaction, as its own `…/review` does: it gets a new version with the date of this review and of the next one. Where the activity was changed since it was approved this is 409: approve the changes or throw them away first, or complete with `changed`. What has no such date is left as it is: building blocks, activities that nobody approved yet or that have ended, and what was deleted. `changed` changes nothing but the review, and so does `withdrawn`, which needs a `note`. A completed review does not open again: the same once more is 200, anything else 409; ask anew.',
         params: keyPath,
         headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
         body: reviewCompletion,
@@ -234,6 +279,12 @@ export function reviewRoutes(app: FastifyInstance, database: Databases): void {
           if (!fits) throw stale(seen.working!);
           if (stored.state === 'completed') {
             throw new Problem('state-conflict', 'It was completed already, with another outcome or note.');
+          }
+          if (body.outcome === 'withdrawn' && body.note === undefined) {
+            const message = 'Say why it is withdrawn.';
+            throw new Problem('unprocessable', message, {
+              errors: [{ in: 'body', pointer: '/note', code: 'required', message }],
+            });
           }
           return completed(pool, seen, writer, stored, told, body);
         },
@@ -294,6 +345,17 @@ async function asked(pool: Pool, seen: Look, writer: Writer, body: ReviewRequest
   const answer = answerOf(pageText(items), fresh.size > 0 ? 201 : 200);
   if (fresh.size === 0) return { unchanged: answer };
   return { answer, write: () => openReviews(pool, writer, [...fresh.values()], answer) };
+}
+
+/** An open review with another day or person. */
+function moved(pool: Pool, seen: Look, changed: StoredReview, told: ToldReview): Outcome {
+  const { subject, askedBySubject } = JSON.parse(told.text) as Review;
+  const { now, actor } = momentOf(seen);
+  // The entry of the log tells the name that the subject has now, as the answer does.
+  const review: StoredReview = { ...changed, subject };
+  const shown: Review = { ...review, ...(askedBySubject === undefined ? {} : { askedBySubject }) };
+  const answer = answerWith(canonicalize(shown), review.version);
+  return { answer, write: (writer) => moveReview(pool, writer, review, { actor, at: now }, answer) };
 }
 
 /** An open review completed, and an activity confirmed with it. */

@@ -2,14 +2,15 @@
 import type { FastifyInstance } from 'fastify';
 import { type TProperties, Type } from 'typebox';
 import { today } from '../../article30/calendar.ts';
-import { CalendarDate, component, OneOf } from '../../article30/definition.ts';
+import { CalendarDate, component, KeyOf, OneOf } from '../../article30/definition.ts';
 import { resourceTypes } from '../../article30/resource-types.ts';
 import { readHead } from '../../db/log.ts';
+import { readIds } from '../../db/resources.ts';
 import { readStatistics } from '../../db/statistics.ts';
 import type { Databases } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
 import { isNotModified } from '../pages.ts';
-import { headers, ifNoneMatchHeader } from '../parameters.ts';
+import { anyOfParameter, headers, ifNoneMatchHeader, query } from '../parameters.ts';
 
 const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
 const exactly = (name: string, properties: TProperties, description: string) =>
@@ -83,6 +84,12 @@ export function statisticsRoutes(app: FastifyInstance, database: Databases): voi
         description:
           'Resources by type and state; activities by ground, kind of data, country, role of recipient and transfer mechanism; what is in force and overdue. Working versions that are not archived: where a list has the same filter, it has as many items.',
         headers: headers({ 'if-none-match': ifNoneMatchHeader }),
+        querystring: query({
+          controllerId: anyOfParameter(
+            KeyOf('controller', { description: 'A controller or processor.' }),
+            'Only these, the activities of which one of them is controller, joint controller or processor, and the building blocks that belong to one of them alone (`controllerId`); clients of processor activities count where one of them is the client.',
+          ),
+        }),
         response: responses(
           {
             200: answers('The counts.', statistics, ['ETag', 'Log-Sequence']),
@@ -103,7 +110,10 @@ export function statisticsRoutes(app: FastifyInstance, database: Databases): voi
           const tag = `"${size}-${judgedOn}"`;
           reply.headers({ 'cache-control': 'private, no-cache', 'log-sequence': size, etag: tag });
           if (isNotModified(request, tag)) return reply.code(304).send();
-          return { judgedOn, ...(await readStatistics(session, tenant, judgedOn)) };
+          const keys = (request.query as { controllerId?: readonly string[] }).controllerId;
+          const controllers = keys?.map((key) => ({ type: 'controller', key }));
+          const ids = controllers && [...(await readIds(session, tenant, controllers)).values()];
+          return { judgedOn, ...(await readStatistics(session, tenant, judgedOn, ids)) };
         },
       );
     },

@@ -1,8 +1,16 @@
 /** Who am I here, and what did the tenant decide for itself. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { component } from '../../article30/definition.ts';
-import { defaultSettings, type Settings, type SettingsBody, settings, settingsBody } from '../../article30/settings.ts';
+import {
+  contradictionsOfSettings,
+  defaultSettings,
+  type Settings,
+  type SettingsChoice,
+  settings,
+  settingsBody,
+  settingsPatch,
+} from '../../article30/settings.ts';
 import type { Change } from '../../db/records.ts';
 import { canonicalize } from '../../history/canonical.ts';
 import { answerWith, carryOut, matches, stale } from '../changes.ts';
@@ -10,7 +18,7 @@ import { type Databases, readSettings } from '../context.ts';
 import { answers, errors, responses } from '../operations.ts';
 import { headers, ifMatchHeader, writeHeaders } from '../parameters.ts';
 import { PERMISSIONS, permissionsOf, ROLES } from '../permissions.ts';
-import { Problem } from '../problems.ts';
+import { missingBody, Problem } from '../problems.ts';
 
 const me = component(
   'Me',
@@ -98,52 +106,81 @@ export function settingsRoutes(app: FastifyInstance, database: Databases): void 
     },
   );
 
+  const write = {
+    tags: ['Tenancy'],
+    headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
+    response: responses(
+      { 200: answers('The settings as they are now.', settings, ['ETag', 'Log-Sequence', 'Idempotency-Replayed']) },
+      errors.replaces,
+    ),
+  };
   app.put(
     '/v1/settings',
     {
       config: { permission: 'settings' },
       schema: {
+        ...write,
         operationId: 'replaceSettings',
-        tags: ['Tenancy'],
         summary: 'Replaces the settings of the tenant',
-        description: 'An absent member gets its default. An entry of the log like any other change.',
-        headers: headers({ ...writeHeaders, 'if-match': ifMatchHeader }),
+        description: 'All of them: 400 when one is absent. An entry of the log like any other change.',
         body: settingsBody,
-        response: responses(
-          { 200: answers('The settings as they are now.', settings, ['ETag', 'Log-Sequence', 'Idempotency-Replayed']) },
-          errors.replaces,
-        ),
       },
     },
-    async (request, reply) => {
-      const { version: _version, updatedAt: _updatedAt, ...given } = request.body as SettingsBody;
-      return carryOut(database.main, request, reply, {
-        subject: { type: 'settings' },
-        plan: (seen) => {
-          const fits = matches(request, { version: seen.settings.version });
-          const { version, updatedAt: _when, ...before } = seen.settings;
-          const { version: _default, ...defaults } = defaultSettings;
-          const after = { ...defaults, ...given };
-          if (canonicalize(after) === canonicalize(before))
-            return { unchanged: answerWith(canonicalize(seen.settings), version) };
-          if (!fits) throw stale({ version });
-          if (after.fourEyes && after.buildingBlockApproval !== 'required') {
-            const message =
-              'Four eyes need `buildingBlockApproval` to be `required`: what approves itself has one pair.';
-            throw new Problem('unprocessable', message, {
-              errors: [{ in: 'body', pointer: '/fourEyes', code: 'contradiction', message }],
-            });
-          }
-          const content: Settings = { ...after, version: version + 1, updatedAt: new Date().toISOString() };
-          const text = canonicalize(content);
-          return {
-            changes: [settingsChange(request.tenant, content, text)],
-            answer: answerWith(text, content.version),
-          };
-        },
-      });
-    },
+    async (request, reply) => changed(database, request, reply),
   );
+  app.patch(
+    '/v1/settings',
+    {
+      config: { permission: 'settings' },
+      // Fastify finds the schema by the media type: a request without a body has neither, and would not be judged.
+      preValidation: async (request) => {
+        if (request.body === undefined) throw missingBody();
+      },
+      schema: {
+        ...write,
+        operationId: 'updateSettings',
+        summary: 'Changes settings of the tenant',
+        description:
+          'JSON Merge Patch (RFC 7396): members sent are changed, the others stay; none can be taken away. An entry of the log like any other change.',
+        body: {
+          content: {
+            'application/merge-patch+json': { schema: settingsPatch },
+            'application/json': { schema: settingsPatch },
+          },
+        },
+      },
+    },
+    async (request, reply) => changed(database, request, reply),
+  );
+}
+
+/** The settings with what the body says of them. */
+function changed(database: Databases, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { version: _version, updatedAt: _updatedAt, ...given } = request.body as Partial<Settings>;
+  return carryOut(database.main, request, reply, {
+    subject: { type: 'settings' },
+    plan: (seen) => {
+      const fits = matches(request, { version: seen.settings.version });
+      const { version, updatedAt: _when, ...before } = seen.settings;
+      const after: SettingsChoice = { ...before, ...given };
+      if (canonicalize(after) === canonicalize(before)) {
+        return { unchanged: answerWith(canonicalize(seen.settings), version) };
+      }
+      if (!fits) throw stale({ version });
+      const flaws = contradictionsOfSettings(after);
+      if (flaws.length > 0) {
+        throw new Problem('unprocessable', flaws[0]!.message, {
+          errors: flaws.map((flaw) => ({ in: 'body', ...flaw })),
+        });
+      }
+      const content: Settings = { ...after, version: version + 1, updatedAt: new Date().toISOString() };
+      const text = canonicalize(content);
+      return {
+        changes: [settingsChange(request.tenant, content, text)],
+        answer: answerWith(text, content.version),
+      };
+    },
+  });
 }
 
 /** Settings are a resource of their tenant, approved by being saved. */

@@ -19,11 +19,14 @@ import { transferMechanismKeys } from '../../reference/transfer-mechanisms.ts';
 import {
   hasLeft,
   isWanted,
+  noMechanism,
+  type TransferController,
   type TransferFilters,
   type TransferLine,
   type TransferRecipient,
   type TransferRow,
   type TransferSafeguard,
+  transferController,
   transferLines,
   transferRecipient,
   transferRow,
@@ -47,6 +50,7 @@ const day = (description: string) => Type.Optional(CalendarDate({ description })
 interface TransferQuery extends Omit<TransferFilters, 'recipientId'> {
   readonly include: RegisterScope['include'];
   readonly judgedOn?: string;
+  readonly controllerId?: readonly string[];
   readonly recipientId?: readonly string[];
   readonly limit: number;
   readonly cursor?: string;
@@ -60,15 +64,23 @@ const querystring = query({
     }),
   ),
   judgedOn: day('The day on which adequacy is judged; today when absent.'),
+  controllerId: anyOfParameter(
+    KeyOf('controller', { description: 'A controller or processor.' }),
+    'Only of activities of which one of these is controller or joint controller; in the record of a processor, the processor.',
+  ),
   country: anyOfParameter(Country({ description: 'ISO 3166-1 alpha-2.' }), 'Only to these countries.'),
   recipientId: anyOfParameter(KeyOf('recipient', { description: 'A recipient.' }), 'Only to these recipients.'),
   adequate: anyOfParameter(OneOf(adequacyWords, { description: 'What the decisions say.' }), 'Only with these words.'),
   mechanism: anyOfParameter(
-    OneOf(transferMechanismKeys, { description: 'A ground of Chapter V.' }),
-    'Only with one of these grounds.',
+    OneOf([...transferMechanismKeys, noMechanism], { description: 'A ground of Chapter V, or none.' }),
+    'Only with one of these grounds; `none`: no ground of Chapter V is named, be it that no safeguard is, or only such as have no `mechanism`. Whether one is needed `adequate` tells.',
   ),
-  importerCheckedBefore: day('Only with a ground whose importer was last checked before this date.'),
-  assessedBefore: day('Only with a ground whose impact assessment was completed before this date.'),
+  importerCheckedBefore: day(
+    'Only with a ground whose importer was not checked since this date: last checked before it, or without a date of a check though one is needed, that is for `adequacyDecision` where the decision it names, or without one those for the destination, cover only some importers.',
+  ),
+  assessedBefore: day(
+    'Only with a ground for which law and practice of the third country were not assessed since this date: the assessment was completed before it, or there is no date of one though it is needed, that is for each of the `appropriateSafeguards`, Art. 46.',
+  ),
   expiresBefore: day('Only with a ground whose document ends before this date.'),
   limit: limitParameter(),
   cursor: cursorParameter,
@@ -102,6 +114,12 @@ const row = component(
             endedOn: Type.Optional(CalendarDate({ description: 'When it ended, for one that is retired.' })),
           },
           'The activity that the transfer belongs to.',
+        ),
+      ),
+      controller: Type.Optional(
+        component(
+          'TransferController',
+          exactly({ id, reference, name }, 'The controller of the activity, or the processor whose activity it is.'),
         ),
       ),
       lineId: Type.String({ description: 'The line of the transfer in the activity.', examples: ['stripe-us'] }),
@@ -236,13 +254,16 @@ async function readPage(
 ): Promise<{ rows: TransferRow[]; position: Position | undefined }> {
   const { include, limit, country, mechanism, importerCheckedBefore, assessedBefore, expiresBefore } = asked;
   const from = positionOf(asked);
-  const recipients = asked.recipientId && (await recipientIds(session, tenant, asked.recipientId));
+  const recipients = asked.recipientId && (await idsOf(session, tenant, 'recipient', asked.recipientId));
+  const controllers = asked.controllerId && (await idsOf(session, tenant, 'controller', asked.controllerId));
   const filters = { ...asked, ...(recipients === undefined ? {} : { recipientId: recipients }) };
   const before = { importerCheckedOn: importerCheckedBefore, assessedOn: assessedBefore, expiresOn: expiresBefore };
   const search: TransferSearch = {
     ...(country === undefined ? {} : { countries: country }),
     ...(recipients === undefined ? {} : { recipients }),
-    ...(mechanism === undefined ? {} : { mechanisms: mechanism }),
+    ...(controllers === undefined ? {} : { controllers }),
+    // What names no ground is found by none.
+    ...(mechanism === undefined || mechanism.includes(noMechanism) ? {} : { mechanisms: mechanism }),
     before: Object.fromEntries(
       Object.entries(before).filter((each): each is [string, string] => each[1] !== undefined),
     ),
@@ -296,16 +317,24 @@ function precedingId(id: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-async function recipientIds(session: Session, tenant: string, keys: readonly string[]): Promise<string[]> {
-  const wanted = keys.map((key) => ({ type: recipient.type, key }));
+async function idsOf(
+  session: Session,
+  tenant: string,
+  type: 'controller' | 'recipient',
+  keys: readonly string[],
+): Promise<string[]> {
+  const wanted = keys.map((key) => ({ type, key }));
   return [...(await readIds(session, tenant, wanted)).values()];
 }
 
-/** Recipients and safeguards that rows name, each read once, and no more than some thousands kept. */
+type BlockType = 'controller' | 'recipient' | 'safeguard';
+
+/** Controllers, recipients and safeguards that rows name, each read once, and no more than some thousands kept. */
 class Blocks {
+  readonly controllers = new Map<string, TransferController>();
   readonly recipients = new Map<string, TransferRecipient>();
   readonly safeguards = new Map<string, TransferSafeguard>();
-  readonly #read: (type: 'recipient' | 'safeguard', ids: readonly string[]) => Promise<Content[]>;
+  readonly #read: (type: BlockType, ids: readonly string[]) => Promise<Content[]>;
   readonly #on: string;
 
   constructor(session: Session, tenant: string, version: RegisterScope['include'], on: string) {
@@ -315,7 +344,13 @@ class Blocks {
   }
 
   async read(lines: readonly TransferLine[]): Promise<void> {
-    for (const kept of [this.recipients, this.safeguards]) if (kept.size > 5_000) kept.clear();
+    for (const kept of [this.controllers, this.recipients, this.safeguards]) if (kept.size > 5_000) kept.clear();
+    await this.#fill(
+      'controller',
+      this.controllers,
+      lines.flatMap(({ controllerId }) => controllerId ?? []),
+      transferController,
+    );
     await this.#fill(
       'recipient',
       this.recipients,
@@ -331,7 +366,7 @@ class Blocks {
   }
 
   async #fill<T>(
-    type: 'recipient' | 'safeguard',
+    type: BlockType,
     kept: Map<string, T>,
     ids: readonly string[],
     shown: (content: Content) => T,

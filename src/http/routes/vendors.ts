@@ -16,6 +16,7 @@ import { create, stated } from '../../article30/life.ts';
 import { recipientFromVendor, type VendorRole, vendorSuggestions } from '../../article30/vendor-suggestions.ts';
 import type { Pool } from '../../db/connection.ts';
 import { newId } from '../../db/identifiers.ts';
+import { pagesOf } from '../../db/imports.ts';
 import { changeOf, type Look, targetName, type Writer } from '../../db/records.ts';
 import { listNaming, type Naming, readContents, readWorking } from '../../db/resources.ts';
 import type { Problems } from '../../imports/plan.ts';
@@ -24,6 +25,7 @@ import { asOf, factsVersion } from '../../reference/facts.ts';
 import { type Vendor, vendor as vendorOf } from '../../reference/vendors.ts';
 import { answerOf, carryOut, checked, found, momentOf, type Outcome } from '../changes.ts';
 import type { Databases } from '../context.ts';
+import type { Gate } from '../limits.ts';
 import { answers, errors, responses } from '../operations.ts';
 import { pageText } from '../pages.ts';
 import { headers, keyOf, keyPath, query, writeHeaders } from '../parameters.ts';
@@ -138,7 +140,8 @@ const suggestionList = component(
   ),
 );
 
-export function vendorRoutes(app: FastifyInstance, database: Databases, schemas: ResourceSchemas): void {
+/** @param gate lets in who makes a plan */
+export function vendorRoutes(app: FastifyInstance, database: Databases, gate: Gate, schemas: ResourceSchemas): void {
   app.post(
     '/v1/recipients/from-vendor',
     {
@@ -190,6 +193,7 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
   app.post(
     '/v1/recipients/:key/replace',
     {
+      onRequest: gate.enter,
       config: { permission: 'planImports' },
       schema: {
         operationId: 'planRecipientReplacement',
@@ -212,11 +216,13 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
     async (request, reply) => {
       const { by } = request.body as { by: string };
       const pool = database.main;
-      return carryOut(pool, request, reply, {
-        subject: { type: recipient.type, key: keyOf(request.params) },
-        wanted: [{ type: recipient.type, key: by }],
-        plan: (seen, writer) => planReplacement(pool, seen, writer, by),
-      });
+      return gate.within(request, () =>
+        carryOut(pool, request, reply, {
+          subject: { type: recipient.type, key: keyOf(request.params) },
+          wanted: [{ type: recipient.type, key: by }],
+          plan: (seen, writer) => planReplacement(pool, seen, writer, by),
+        }),
+      );
     },
   );
 
@@ -263,8 +269,11 @@ export function vendorRoutes(app: FastifyInstance, database: Databases, schemas:
   );
 }
 
-/** More resources than this are not planned at once. */
+/** More resources, and more bytes of them, than this are not planned at once. */
 const replacedAtMost = 5_000;
+const replacedBytes = 32 * 1024 * 1024;
+/** So many contents are read with one statement. */
+const contentsAtATime = 200;
 /** More changes than this in a row came between: then the client is told. */
 const attempts = 5;
 
@@ -292,8 +301,13 @@ async function planReplacement(pool: Pool, seen: Look, writer: Writer, by: strin
         `More than ${replacedAtMost} resources name it: that is too much for one plan.`,
       );
     }
+    // Notices stay as they are: nobody needs to read them.
+    const [notices, others] = [naming.filter(isNotice), naming.filter((each) => !isNotice(each))];
+    if (others.reduce((sum, { bytes }) => sum + bytes, 0) > replacedBytes) {
+      throw new Problem('unprocessable', 'What names it holds more than 32 MiB: that is too much for one plan.');
+    }
     const read = async (problems: Problems) =>
-      replaced(await contentsOf(pool, tenant, naming), replacement, seen.settings, problems);
+      replaced(contentsOf(pool, tenant, others), notices, replacement, problems);
     const outcome = await planned(pool, 'replacement', read, seen, writer);
     // What was read and what the plan compared it with is the same, when nothing changed in between.
     if (JSON.stringify(await name()) === JSON.stringify(naming)) return outcome;
@@ -301,16 +315,18 @@ async function planReplacement(pool: Pool, seen: Look, writer: Writer, by: strin
   throw new Problem('conflict', 'What names the recipient was changed again and again.');
 }
 
-function contentsOf(pool: Pool, tenant: string, naming: readonly Naming[]) {
-  return pool.transaction({ readOnly: true, tenant, customPlan: true }, async (session) => {
-    const contents: { type: string; content: Content }[] = [];
-    for (const [type, some] of Map.groupBy(naming, (each) => each.type)) {
-      const ids = some.map(({ id }) => id);
-      const found = await readContents(session, tenant, type, ids);
-      for (const content of found.values()) contents.push({ type, content });
+const isNotice = ({ type }: Naming): boolean => type === 'notice';
+
+async function* contentsOf(pool: Pool, tenant: string, naming: readonly Naming[]) {
+  for (const [type, some] of Map.groupBy(naming, (each) => each.type)) {
+    for (const page of pagesOf(some, ({ bytes }) => bytes, contentsAtATime)) {
+      const ids = page.map(({ id }) => id);
+      const found = await pool.transaction({ readOnly: true, tenant, customPlan: true }, (session) =>
+        readContents(session, tenant, type, ids),
+      );
+      for (const content of found.values()) yield { type, content };
     }
-    return contents;
-  });
+  }
 }
 
 const recipientsOf = (answer: TSchema) =>

@@ -411,7 +411,7 @@ t.test('nothing to change confirms what the register shows, and says where it ca
   await client.post(`/v1/processor-activities/${hosting.id}/approve`, {}, any);
   const subject = { type: 'processorActivity', key: 'ref:hosting' };
   const settings = { reviewInterval: 'P2Y' };
-  t.equal((await client.call('PUT', '/v1/settings', { body: settings, headers: any })).status, 200);
+  t.equal((await client.call('PATCH', '/v1/settings', { body: settings, headers: any })).status, 200);
   const due = datePlus(today, 'P1Y');
   const overdue = async (day: string) =>
     (await client.get(`/v1/processor-activities?reviewDueBefore=${day}`)).json.items;
@@ -429,7 +429,7 @@ t.test('four eyes bind the approval, and the review confirms what two have seen'
   const author = await service.client('eyes', ...roles);
   const other = await service.client('eyes', 'approver');
   const settings = { buildingBlockApproval: 'required', fourEyes: true };
-  t.equal((await author.call('PUT', '/v1/settings', { body: settings, headers: any })).status, 200);
+  t.equal((await author.call('PATCH', '/v1/settings', { body: settings, headers: any })).status, 200);
   await made(author, 'processing-activities', { name: 'A', reference: 'a' });
   const approve = (client: Client) => client.post('/v1/processing-activities/ref:a/approve', {}, any);
   t.match((await approve(author)).json, { type: problem('four-eyes') });
@@ -463,7 +463,7 @@ t.test('who may ask, complete and read', async (t) => {
     const mine = answer.json.items?.[0] ?? review;
     t.equal((await completing(client, mine, { outcome: 'changed' })).status, completes, `${role} completes`);
   }
-  t.equal((await dpo.call('PUT', '/v1/settings', { body: { dpoApproves: false }, headers: any })).status, 200);
+  t.equal((await dpo.call('PATCH', '/v1/settings', { body: { dpoApproves: false }, headers: any })).status, 200);
   const asked = await asking(dpo, { subjects: of('a'), reason: 'Monitoring' });
   t.equal(asked.status, 201, 'a data protection officer who does not decide still asks');
   t.equal(
@@ -631,4 +631,70 @@ t.test('the list is sorted by the day, narrowed by each filter, and read page by
   ];
   for (const query of bad) t.equal((await client.get(`/v1/reviews?${query}`)).status, 400, query);
   t.comment(`${filters.length} filters, ${pages} pages`);
+});
+
+t.test('an open review is postponed and given to somebody else', async (t) => {
+  const client = await service.client('moving', 'dpo');
+  await activity(client, 'billing');
+  const [review] = (await asking(client, { subjects: of('billing'), reason: 'Yearly', dueOn: '2027-01-31' })).json
+    .items;
+  const url = `/v1/reviews/${review.id}`;
+  const patch = (body: object, match = '*', who = client) =>
+    who.call('PATCH', url, { body, headers: match === '' ? {} : { 'if-match': match } });
+  const listed = async (query: string) =>
+    (await client.get(`/v1/reviews?${query}`)).json.items.map(({ id }: Content) => id);
+  const size = await sizeOf(client);
+
+  t.equal((await patch({ assignee: 'Legal' }, '')).status, 428);
+  t.equal((await patch({ assignee: 'Legal' }, '"4"')).status, 412);
+  t.equal((await patch({ dueOn: '2027-02-30' })).status, 400);
+  t.equal((await patch({ reason: 'Another' })).status, 400, 'why it was asked for stays');
+  t.equal((await client.call('PATCH', url, { headers: any })).status, 400, 'no body');
+  const same = await patch({ dueOn: '2027-01-31' }, '"4"');
+  t.equal(same.status, 200);
+  t.strictSame(same.json, review, 'what is so already is no change');
+  t.equal(await sizeOf(client), size);
+
+  const approver = await service.client('moving', 'approver');
+  const moved = await patch({ dueOn: '2027-03-31', assignee: 'Legal' }, '"1"', approver);
+  t.equal(moved.status, 200, moved.text);
+  t.strictSame(judge('Review', moved.json), []);
+  t.strictSame(moved.json, { ...review, version: 2, dueOn: '2027-03-31', assignee: 'Legal' });
+  t.equal(moved.headers['log-sequence'], String(size + 1), 'one entry of the log');
+  const [entry] = (await client.get(`/v1/log?after=${size}`)).json.items;
+  t.match(entry, { operation: 'update', resourceType: 'review', version: 2, actorSubject: 'approver@moving' });
+  t.equal(entry.content.dueOn, '2027-03-31');
+  t.strictSame((await client.get(url)).json, moved.json);
+  t.strictSame(await listed('assignee=Legal'), [review.id]);
+  t.strictSame(await listed('dueBefore=2027-03-31'), [], 'it is not due on the old day');
+  t.strictSame(await listed('dueBefore=2027-04-01'), [review.id]);
+
+  const bare = await patch({ dueOn: null, assignee: null });
+  const { dueOn: _dueOn, ...without } = review;
+  t.strictSame(bare.json, { ...without, version: 3 });
+  t.strictSame(await listed('dueBefore=9999-12-31'), [], 'due on no day');
+  t.strictSame(await listed('assignee=Legal'), []);
+  t.equal((await patch({ assignee: 'x' }, '*', await service.client('moving', 'editor'))).status, 403);
+
+  await completing(client, review, { outcome: 'changed' });
+  const closed = await patch({ assignee: 'Sales' });
+  t.equal(closed.status, 409, 'only while it is open');
+  t.match(closed.json, { type: problem('state-conflict') });
+});
+
+t.test('a review is withdrawn, with a word why, and changes nothing', async (t) => {
+  const client = await service.client('withdrawing', 'dpo');
+  const before = await activity(client, 'billing');
+  const ask = () => asking(client, { subjects: of('billing'), reason: 'By mistake' });
+  const [review] = (await ask()).json.items;
+  const silent = await completing(client, review, { outcome: 'withdrawn' });
+  t.equal(silent.status, 422);
+  t.match(silent.json.errors, [{ in: 'body', pointer: '/note', code: 'required' }]);
+  const done = await completing(client, review, { outcome: 'withdrawn', note: 'Asked of the wrong one.' });
+  t.equal(done.status, 200);
+  t.match(done.json, { state: 'completed', outcome: 'withdrawn', note: 'Asked of the wrong one.' });
+  t.strictSame(judge('Review', done.json), []);
+  t.strictSame(await current(client, 'billing'), before, 'the activity is not confirmed');
+  t.same((await client.get('/v1/reviews?state=open')).json.items, []);
+  t.equal((await ask()).status, 201, 'it can be asked for anew');
 });

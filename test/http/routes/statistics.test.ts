@@ -185,22 +185,103 @@ t.test('resources count by state, activities by what they say and name', async (
   t.comment(`${compared} numbers compared with lists`);
 });
 
+t.test('of a controller count those of its own lists', async (t) => {
+  const group = await service.client('group', 'dpo');
+  const make = async (path: string, body: object) => {
+    const { status, text, json } = await group.post(`/v1/${path}`, body);
+    if (status !== 201) throw new Error(`${path}: ${status} ${text}`);
+    return json;
+  };
+  const ids: string[] = [];
+  for (const reference of ['acme', 'beta', 'idle'])
+    ids.push((await make('controllers', { name: reference, reference })).id);
+  await make('recipients', { name: 'Shared', reference: 'shared', role: 'processor', country: 'US' });
+  await make('recipients', { name: 'Own', reference: 'own', role: 'controller', controllerId: 'ref:acme' });
+  await make('legal-bases', { name: 'Consent', reference: 'consent', ground: 'consent' });
+  await make('legal-bases', { name: 'Law', reference: 'law', ground: 'legalObligation', controllerId: 'ref:beta' });
+  const purpose = (await make('purposes', { name: 'P' })).id;
+  const activity = (reference: string, basis: string, body: object) =>
+    make('processing-activities', {
+      name: reference,
+      reference,
+      purposes: [{ purposeId: purpose, legalBasisIds: [basis] }],
+      recipients: [{ recipientId: 'ref:shared' }],
+      ...body,
+    });
+  await activity('a', 'ref:consent', { controllerId: 'ref:acme', transfers: [{ country: 'IN' }] });
+  await activity('both', 'ref:law', { controllerId: 'ref:beta', jointControllers: [{ controllerId: 'ref:acme' }] });
+  await activity('b', 'ref:law', { controllerId: 'ref:beta', startedOn: '9999-01-01' });
+  await activity('nobody', 'ref:law', {});
+  await make('processor-activities', { name: 'H', reference: 'h', processorId: 'ref:acme', transfers: [{}] });
+  const put = { body: {}, headers: {} };
+  t.equal((await group.call('PUT', '/v1/processor-activities/ref:h/clients/ref:beta', put)).status, 201);
+
+  const whole = (await group.get('/v1/statistics')).json;
+  const all = `controllerId=${ids.join('&controllerId=')}`;
+  t.equal((await group.get(`/v1/statistics?${all}`)).json.processingActivities.inForce, 2);
+  t.equal(whole.processingActivities.inForce, 3, 'with those of nobody');
+  const acme = (await group.get('/v1/statistics?controllerId=ref:acme')).json;
+  t.strictSame(judge('Statistics', acme), []);
+  t.strictSame(acme.processingActivities.grounds, [
+    { value: 'consent', count: 1 },
+    { value: 'legalObligation', count: 1 },
+  ]);
+  t.match(acme.processorActivities, { inForce: 1, withTransfers: 1 });
+  t.strictSame(acme.recipients.roles, [{ value: 'controller', count: 1 }]);
+  const clients = ({ types }: { types: Content[] }) => types.find(({ type }) => type === 'processorClient')!.total;
+  t.equal(clients(acme), 0);
+  t.equal(clients((await group.get('/v1/statistics?controllerId=ref:beta')).json), 1);
+  t.strictSame(
+    (await group.get(`/v1/statistics?controllerId=${ids[0]}`)).text,
+    (await group.get('/v1/statistics?controllerId=ref:acme')).text,
+  );
+
+  let compared = 0;
+  for (const key of ['ref:acme', 'ref:beta', 'ref:idle', 'ref:nobody']) {
+    const { json } = await group.get(`/v1/statistics?controllerId=${key}`);
+    for (const { path, type, filters = {} } of definitions) {
+      const filter = ['controllerId', 'processorId'].find((name) => name in filters);
+      const query = type === 'controller' ? `id=${key}` : `${filter}=${key}`;
+      if (path.includes(':') || (filter === undefined && type !== 'controller')) continue;
+      const listed = (await group.get(`/v1/${path}?${query}`)).json.items.length;
+      t.equal(json.types.find((each: Content) => each.type === type).total, listed, `${type} of ${key}`);
+      compared++;
+    }
+    const ofActivities = `/v1/processing-activities?controllerId=${key}`;
+    for (const [query, count] of [
+      ['inForce=true', json.processingActivities.inForce],
+      ...json.processingActivities.grounds.map((each: Content) => [`ground=${each.value}`, each.count]),
+      ...json.processingActivities.countries.map((each: Content) => [`country=${each.value}`, each.count]),
+    ]) {
+      t.equal((await group.get(`${ofActivities}&${query}`)).json.items.length, count, `${key} ${query}`);
+      compared++;
+    }
+  }
+  t.ok(compared > 40);
+  t.comment(`${compared} numbers compared with lists`);
+});
+
 t.test('a review is overdue from the day after it was due', async (t) => {
   const { json: before } = await client.get('/v1/statistics');
-  const interval = async (reviewInterval: string) =>
-    client.call('PUT', '/v1/settings', { body: { reviewInterval }, headers: unconditional });
-  await interval('P0D');
   await made('processing-activities', { name: 'Due', reference: 'due' });
   await step('processing-activities/ref:due', 'approve');
-  t.equal((await client.get('/v1/processing-activities/ref:due')).json.reviewDueOn, today);
-  t.equal((await client.get('/v1/statistics')).json.processingActivities.overdueReviews, 0, 'due today');
   const owner = poolFor(t, service.database.owner, 1);
-  await owner.query("update facet set value = '2026-01-01' where facet = 'reviewDueOn' and value = $1", [today]);
+  const { id } = (await client.get('/v1/processing-activities/ref:due')).json;
+  const dueOn = (day: string) =>
+    owner.query("update facet set value = $2 where facet = 'reviewDueOn' and resource_id = $1 returning 1", [id, day]);
+  const listed = async () =>
+    (await client.get(`/v1/processing-activities?reviewDueBefore=${today}`)).json.items.map((each: Content) => each.id);
+  t.equal((await dueOn(today)).length, 1);
+  t.equal((await client.get('/v1/statistics')).json.processingActivities.overdueReviews, 0, 'due today');
+  t.same(await listed(), []);
+  await dueOn('2026-01-01');
   const { json } = await client.get('/v1/statistics');
   t.equal(json.processingActivities.overdueReviews, 1);
+  t.same(await listed(), [id], 'as many as the list has');
   t.equal(json.processingActivities.inForce, before.processingActivities.inForce + 1);
   await step('processing-activities/ref:due', 'retire', { endedOn: today });
-  await owner.query("update facet set value = '2026-01-01' where facet = 'reviewDueOn' and value = $1", [today]);
+  t.equal((await dueOn('2026-01-01')).length, 0, 'what has ended is due for no review');
+  t.same(await listed(), []);
   const ended = (await client.get('/v1/statistics')).json.processingActivities;
   t.same([ended.overdueReviews, ended.inForce], [0, before.processingActivities.inForce], 'not when it has ended');
 });

@@ -238,6 +238,11 @@ t.test('each filter finds what it says; values mean or, filters mean and', async
     ['mechanism=adequacyDecision', ['billing ch', 'billing us']],
     ['mechanism=adequacyDecision&mechanism=standardClauses', ['billing ch', 'billing us']],
     ['mechanism=explicitConsent', []],
+    // Of the office it is only said that there are "adequate safeguards".
+    ['mechanism=none', ['billing elsewhere', 'hosting epo']],
+    ['mechanism=none&mechanism=standardClauses', ['billing elsewhere', 'billing us', 'hosting epo']],
+    ['mechanism=none&adequate=no&adequate=unknown', ['billing elsewhere']],
+    ['mechanism=none&assessedBefore=9999-01-01', []],
     ['adequate=yes', ['billing ch', 'hosting epo']],
     ['adequate=partial', ['billing us']],
     ['adequate=unknown&adequate=no', ['billing elsewhere']],
@@ -263,13 +268,123 @@ t.test('each filter finds what it says; values mean or, filters mean and', async
   const refused = [
     'country=XX',
     'adequate=true',
-    'mechanism=none',
+    'mechanism=nothing',
+    'controllerId=no key',
     'assessedBefore=soon',
     'limit=0',
     'limit=201',
     'q=x',
   ];
   for (const query of refused) t.equal((await client.get(`/v1/transfers?${query}`)).status, 400, query);
+});
+
+t.test('what was never checked or assessed was not since any day, where it is needed', async (t) => {
+  const other = maker(await service.client('never', 'dpo'));
+  const grounds: [reference: string, ground: object, country: string][] = [
+    ['clauses', { mechanism: 'standardClauses' }, 'IN'],
+    ['undated', { mechanism: 'standardClauses', impactAssessment: { done: true } }, 'IN'],
+    ['planned', { mechanism: 'bindingCorporateRules', impactAssessment: { done: false } }, 'IN'],
+    ['assessed', { mechanism: 'certification', impactAssessment: { done: true, completedOn: '2026-01-01' } }, 'IN'],
+    ['consent', { mechanism: 'explicitConsent' }, 'IN'],
+    ['stated', { statedAs: 'Safeguards.' }, 'IN'],
+    ['framework', { mechanism: 'adequacyDecision', adequacyDecision: 'US-2023-1795' }, 'US'],
+    ['unnamed', { mechanism: 'adequacyDecision' }, 'US'],
+    ['undated-check', { mechanism: 'adequacyDecision', importerCheck: { result: 'covered' } }, 'CA'],
+    ['checked', { mechanism: 'adequacyDecision', importerCheck: { checkedOn: '2026-01-01' } }, 'US'],
+    ['full', { mechanism: 'adequacyDecision', adequacyDecision: 'CH-2000-518' }, 'CH'],
+    ['unnamed-full', { mechanism: 'adequacyDecision' }, 'CH'],
+  ];
+  for (const [reference, ground] of grounds) await other.made('safeguards', { name: reference, reference, ...ground });
+  await other.made('processing-activities', {
+    name: 'A',
+    reference: 'a',
+    transfers: grounds.map(([lineId, , country]) => ({ lineId, country, safeguardIds: [`ref:${lineId}`] })),
+  });
+  await other.step('processing-activities/ref:a', 'approve');
+  const cases: [query: string, lines: string[]][] = [
+    ['assessedBefore=2026-01-01', ['clauses', 'planned', 'undated']],
+    ['assessedBefore=2026-01-02', ['assessed', 'clauses', 'planned', 'undated']],
+    ['assessedBefore=2026-01-02&mechanism=standardClauses', ['clauses', 'undated']],
+    ['importerCheckedBefore=2026-01-01', ['framework', 'undated-check', 'unnamed']],
+    ['importerCheckedBefore=2026-01-02', ['checked', 'framework', 'undated-check', 'unnamed']],
+    ['importerCheckedBefore=2026-01-02&judgedOn=2022-01-01&country=US', ['checked', 'framework']],
+    ['assessedBefore=2026-01-02&importerCheckedBefore=2026-01-02', []],
+    ['expiresBefore=9999-01-01', []],
+    ['mechanism=none', ['stated']],
+  ];
+  for (const include of ['approved', 'drafts'])
+    for (const [query, lines] of cases)
+      t.strictSame(
+        await other.rows(`&include=${include}&${query}`),
+        lines.map((line) => `a ${line}`),
+        query,
+      );
+  t.comment(`${2 * cases.length} queries`);
+});
+
+t.test('a row names the controller or the processor, and each has its list', async (t) => {
+  const group = await service.client('group', 'dpo');
+  const other = maker(group);
+  const named: Record<string, Content> = {};
+  for (const reference of ['acme', 'beta', 'gamma', 'idle']) {
+    const { id, name } = await other.made('controllers', { name: reference.toUpperCase(), reference });
+    named[reference] = { id, reference, name };
+  }
+  const transfers = [{ lineId: 'l', country: 'IN' }];
+  await other.made('processing-activities', { name: 'A', reference: 'a', controllerId: 'ref:acme', transfers });
+  await other.made('processing-activities', {
+    name: 'B',
+    reference: 'b',
+    controllerId: 'ref:beta',
+    jointControllers: [{ controllerId: 'ref:acme' }],
+    transfers,
+  });
+  await other.made('processing-activities', { name: 'C', reference: 'c', transfers });
+  await other.made('processor-activities', {
+    name: 'P',
+    reference: 'p',
+    processorId: 'ref:acme',
+    subprocessors: [{ recipientId: (await other.made('recipients', { name: 'S' })).id, clientIds: ['ref:gamma'] }],
+    transfers,
+  });
+  const put = { body: {}, headers: {} };
+  t.equal((await group.call('PUT', '/v1/processor-activities/ref:p/clients/ref:gamma', put)).status, 201);
+  for (const path of ['processing-activities/ref:a', 'processing-activities/ref:b', 'processing-activities/ref:c'])
+    await other.step(path, 'approve');
+  await other.step('processor-activities/ref:p', 'approve');
+  // Whose it is in the draft is another's.
+  await other.patched('processing-activities/ref:a', { controllerId: 'ref:gamma' });
+
+  const controllersOf = async (query: string) => {
+    const { json } = await group.get(`/v1/transfers?${query}`);
+    t.strictSame(judge('TransferList', json), []);
+    return json.items.map((row: Content & { activity: Content }) => [row.activity.reference, row.controller]);
+  };
+  const [acme, beta, gamma] = [named.acme, named.beta, named.gamma];
+  t.strictSame(await controllersOf('include=approved'), [
+    ['a', acme],
+    ['b', beta],
+    ['c', undefined],
+    ['p', acme],
+  ]);
+  t.strictSame((await controllersOf('include=drafts'))[0], ['a', gamma]);
+  const cases: [query: string, approved: string[], drafts: string[]][] = [
+    ['controllerId=ref:acme', ['a l', 'b l', 'p l'], ['b l', 'p l']],
+    [`controllerId=${beta!.id}`, ['b l'], ['b l']],
+    ['controllerId=ref:gamma', [], ['a l']],
+    ['controllerId=ref:beta&controllerId=ref:gamma', ['b l'], ['a l', 'b l']],
+    ['controllerId=ref:idle', [], []],
+    ['controllerId=ref:nobody', [], []],
+    ['controllerId=0198f0c2-6b1e-7c3a-9d55-2f6a1b0c4e77', [], []],
+    ['controllerId=ref:nobody&controllerId=ref:beta', ['b l'], ['b l']],
+    ['controllerId=ref:acme&country=CH', [], []],
+  ];
+  for (const [query, approved, drafts] of cases) {
+    t.strictSame(await other.rows(`&${query}`), approved, query);
+    t.strictSame(await other.rows(`&${query}&include=drafts`), drafts, `${query}, drafts`);
+    t.strictSame(await other.rows(`&${query}&include=drafts`, 1), drafts, `${query}, row by row`);
+  }
+  t.comment(`${3 * cases.length} lists`);
 });
 
 t.test('approved is what the register shows, drafts what is worked on', async (t) => {
@@ -308,8 +423,8 @@ t.test('approved is what the register shows, drafts what is worked on', async (t
   t.strictSame(await rows(), all, 'what has ended stands in the register for its time');
   const [ended] = (await client.get('/v1/transfers?country=US')).json.items;
   t.equal(ended.activity.endedOn, '2026-03-31');
-  const settings = { endedEntriesKept: 'P1D' };
-  t.equal((await client.call('PUT', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
+  const settings = { endedEntriesKept: 'P1M' };
+  t.equal((await client.call('PATCH', '/v1/settings', { body: settings, headers: unconditional })).status, 200);
   t.strictSame(await rows(), ['hosting epo'], 'and leaves it with it');
   t.strictSame(await rows('&include=drafts'), ['hosting epo']);
 });
@@ -318,7 +433,7 @@ t.test('rows show building blocks in the version that is asked for', async (t) =
   const strict = await service.client('strict', 'dpo');
   const other = maker(strict);
   const body = { buildingBlockApproval: 'required' };
-  t.equal((await strict.call('PUT', '/v1/settings', { body, headers: unconditional })).status, 200);
+  t.equal((await strict.call('PATCH', '/v1/settings', { body, headers: unconditional })).status, 200);
   await other.made('recipients', { name: 'Vendor', reference: 'vendor', country: 'US' });
   await other.made('safeguards', { name: 'Ground', reference: 'ground', mechanism: 'standardClauses' });
   const transfers = [{ lineId: 'l', recipientId: 'ref:vendor', country: 'US', safeguardIds: ['ref:ground'] }];
